@@ -10,6 +10,7 @@ import pytest
 from upload_fakes.repository import PYPI_LIKE, FakeRepository, FakeTime, distribution, outcome
 
 from publish_all.diagnoses import Diagnosis
+from publish_all.errors import ConflictError
 from publish_all.events import Note, VerifyWaiting
 from publish_all.results import FileState
 from publish_all.upload.execute import execute
@@ -42,10 +43,10 @@ def files_of(graph):
 
 @pytest.fixture
 def publish(events):
-    def publish(files, *repositories, **options):
+    def publish(files, *repositories, failed=(), **options):
         time = FakeTime()
         planned = plan(files, [(each, None) for each in repositories])
-        clear = preflight(planned, journal=Journal(), clock=time.clock())
+        clear = replace(preflight(planned, journal=Journal(), clock=time.clock()), failed=frozenset(failed))
         options = {"journal": Journal(), "listener": events, "clock": time.clock()} | options
         return execute(clear, **options)
 
@@ -108,6 +109,36 @@ def test_a_failure_stops_those_that_need_it_and_nobody_else(publish, events):
     assert "app 1.0 is not uploaded: it needs spark" in [each.message for each in events.of(Note)]
     visible = {file.filename for file in report.repositories[0].files if file.visibility is FileState.VISIBLE}
     assert visible == {each.filename for each in files_of({"core": [], "docs": []})}
+
+
+def test_a_conflict_or_a_failed_check_stops_those_that_need_it_and_nobody_else(publish, events):
+    other = {"core-1.0.tar.gz": "0" * 64}
+    journal = Journal()
+
+    conflict = publish(files_of(SHOP), FakeRepository(held=other), FakeRepository("second"), journal=journal)
+    failed = publish(files_of(SHOP), FakeRepository(), failed={"spark"})
+
+    assert states(conflict)["core"] == {FileState.NOT_STARTED, FileState.CONFLICT}
+    assert states(conflict, 1)["core"] == {FileState.NOT_STARTED}
+    assert [each for each, found in states(failed).items() if found == {FileState.UPLOADED}] == [
+        "core",
+        "docs",
+    ]
+    assert {*states(failed)["spark"]} == {FileState.NOT_STARTED}
+    assert conflict.exit_code == failed.exit_code == 5
+    assert "app 1.0 is not uploaded: it needs core" in [each.message for each in events.of(Note)]
+    # They are built again once they are corrected.
+    assert journal.complete
+
+
+def test_a_conflict_is_the_end_where_nothing_else_is_to_be_uploaded_or_a_rehearsal_comes_first(publish):
+    conflict = FakeRepository(held={"core-1.0.tar.gz": "0" * 64})
+
+    with pytest.raises(ConflictError):
+        publish(files_of({"core": [], "app": ["core"]}), conflict)
+    with pytest.raises(ConflictError):
+        publish(files_of(SHOP), conflict, gate=lambda _: None)
+    assert conflict.uploads == []
 
 
 def test_what_failed_in_one_repository_does_not_go_to_the_next(publish):

@@ -88,6 +88,8 @@ def prepare(
     files: Sequence[FoundFiles] = ()
     planned: tuple[RepositoryPlan, ...] = ()
     checked: CheckSummary | None = None
+    refused: CheckError | None = None
+    failed: frozenset[str | None] = frozenset()
     with step():
         folder = None if publishes else scratch
         files = find_all_files(
@@ -111,7 +113,16 @@ def prepare(
                         wrong.append(finding)
             if wrong:
                 message = f"{count(len(wrong), 'check')} failed; nothing was uploaded"
-                raise CheckError(message, findings=wrong)
+                refused = CheckError(message, findings=wrong)
+                bad = {each.name for each in checked.subjects if set(each.findings) & {*wrong}}
+                failed = frozenset(
+                    each.member for of in files for each in of.distributions if each.filename in bad
+                )
+                # Members that need none of these can be uploaded, unless a test index comes first.
+                others = {each.member for of in files for each in of.distributions} - failed
+                apart = failed and others and rehearsal is None and not {*wrong} & {*checked.findings}
+                if not publishes or options.dry_run or not apart:
+                    raise refused
     if config is not None and not options.files and options.source is None:
         # Other files are not of this working tree.
         with step():
@@ -130,6 +141,10 @@ def prepare(
         cancellation=cancellation,
         released=partial(_is_released, files),
     )
+    if refused is not None:
+        answer = replace(answer, failed=failed)
+        if not answer.others_go:
+            raise refused
     return Prepared(files, planned, checked, answer, cancellation, errors)
 
 

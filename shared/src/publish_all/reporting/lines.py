@@ -95,11 +95,22 @@ def _not_complete(report: results.PublishReport) -> Iterator[str]:
         yield f"  more: publish-all explain {codes[0]}"
 
 
+_REFUSALS = {results.FileState.REFUSED, results.FileState.UNAUTHORIZED, results.FileState.CONFLICT}
+_UNTROUBLED = {
+    results.FileState.NOT_STARTED,
+    results.FileState.UPLOADED,
+    results.FileState.PRESENT,
+    results.FileState.SKIPPED,
+}
+
+
 def next_step(report: results.PublishReport) -> str:
     """What to do about files that are not there."""
     again = "run the same command again; it goes on where this run stopped"
     statuses = {file.status for each in report.repositories for file in each.files}
-    if not statuses & {results.FileState.REFUSED, results.FileState.UNAUTHORIZED, results.FileState.CONFLICT}:
+    # A member of a workspace that failed its checks was not started, while all others were uploaded.
+    checks = not report.interrupted and results.FileState.NOT_STARTED in statuses and statuses <= _UNTROUBLED
+    if not checks and not statuses & _REFUSALS:
         return again
     if report.exit_code == 5:
         return f"fix the problems above, then {again}"

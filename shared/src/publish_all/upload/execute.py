@@ -60,12 +60,13 @@ def execute(
 
     The index is polled for `verify` seconds, and not at all for None. The first file that a repository refuses
     ends its turn (running uploads finish), and the repositories after it are not started. In a workspace
-    this applies to the file's member and the members that need it; the others continue.
+    this applies to the file's member and the members that need it; the others continue. Those that the
+    preflight `stopped` are not started, if others can be uploaded and there is no `gate`.
     The report has the state of each file; nothing is raised for answers of repositories. The
     listener is called in the calling thread only. Ctrl-C counts as `cancellation.cancel()` where no
     signal handler catches it. The next repository starts only if `gate` returns None.
     """
-    if preflight.problem is not None:
+    if preflight.problem is not None and (gate is not None or not preflight.others_go):
         raise preflight.problem
     clock, cancellation = clock or Clock(), cancellation or Cancellation()
     began = clock.now()
@@ -82,13 +83,14 @@ def execute(
         cancellation=cancellation,
         clock=clock,
     )
+    stopped = {*preflight.stopped}
     # All files of the plan, so that a later run knows the rest.
     for each in preflight.repositories:
         to = each.plan.repository
-        journal.record(FileState.PLANNED, each.plan.files, repository=to.name, url=to.url)
+        files = [file for file in each.plan.files if not each.plan.waits_for(file.member, stopped)]
+        journal.record(FileState.PLANNED, files, repository=to.name, url=to.url)
     reports: list[RepositoryReport] = []
     stopped_by: str | None = None
-    stopped: set[str | None] = set()
     try:
         for each in preflight.repositories:
             run = run_of(asked=each, stopped={*stopped})
@@ -226,11 +228,9 @@ class _RepositoryRun:
 
     def _may_start(self, member: str | None) -> bool:
         """Whether all members that a member needs are uploaded, and seen in the index."""
-        if member in self.stopped:
+        if self.plan.waits_for(member, self.stopped):
             return False
         needs = self.plan.needs.get(member, frozenset())
-        if needs & self.stopped:
-            return False
         for each in self.plan.releases if needs else ():
             if each.member in needs and (not self.commits[str(each)].complete or str(each) in self.unseen):
                 return False

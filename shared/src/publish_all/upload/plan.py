@@ -40,6 +40,10 @@ class RepositoryPlan:
     def files(self) -> Iterator[Distribution]:
         return (file for release in self.releases for file in release.distributions)
 
+    def waits_for(self, member: str | None, stopped: Collection[str | None]) -> bool:
+        """Whether a member is `stopped`, or needs one that is."""
+        return member in stopped or not self.needs.get(member, frozenset()).isdisjoint(stopped)
+
     def reason(self, release: Release, file: Distribution, *, creates: bool = False) -> str:
         """The reason for the file's place in the order. `creates`: the project does not exist yet."""
         alone = self.repository.capabilities.opens_alone

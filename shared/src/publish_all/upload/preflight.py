@@ -89,9 +89,10 @@ class RepositoryPreflight:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preflight:
-    """The answers of all repositories, in the order of the plan."""
+    """The answers of all repositories, in the order of the plan. `failed` are members of a workspace that failed checks."""
 
     repositories: tuple[RepositoryPreflight, ...]
+    failed: frozenset[str | None] = frozenset()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -113,6 +114,25 @@ class Preflight:
         names = ", ".join(each.plan.repository.name for each in self.repositories if each.obstacles)
         errors = tuple(each for each in self.findings if each.severity is Severity.ERROR)
         return kind(_PROBLEMS[kind].format(names), findings=errors)
+
+    @property
+    def stopped(self) -> frozenset[str | None]:
+        """The members that failed, and those of which files are in conflict."""
+        return self.failed.union(
+            file.member
+            for each in self.repositories
+            for file, (state, _) in zip(each.plan.files, each.states, strict=True)
+            if state is FileState.CONFLICT
+        )
+
+    @property
+    def others_go(self) -> bool:
+        """Whether there is something to upload that needs nothing that is `stopped`, and nothing else is against it."""
+        return all(each.obstacles <= {ConflictError} for each in self.repositories) and any(
+            state is FileState.NOT_STARTED and not each.plan.waits_for(file.member, self.stopped)
+            for each in self.repositories
+            for file, (state, _) in zip(each.plan.files, each.states, strict=True)
+        )
 
     @property
     def report(self) -> PlanReport:

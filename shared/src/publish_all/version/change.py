@@ -214,9 +214,7 @@ def together(plans: Sequence[ReleasePlan], root: Path) -> ReleasePlan:
     for each in plans:
         for place in each.changes:
             contents[place.file.resolve()] = place.write(read, place.spelt(each.version))
-        named = (
-            one._replace(path=Path(os.path.relpath(one.file, root)).as_posix()) for one in each.changes
-        )
+        named = (one._replace(path=Path(os.path.relpath(one.file, root)).as_posix()) for one in each.changes)
         every.append(each._replace(changes=tuple(named)))
     first, *others = every
     message = f"Release {', '.join(each.tag_message for each in plans)}"
