@@ -1,6 +1,6 @@
 """Draw pictures of commands, from real runs: `python tools/pictures.py` writes docs/assets/*.svg at 80 and 120 columns.
 
-Each command runs in a terminal, in a copy of examples/kindling with a home of its own. Run it after the output of one
+Each command runs in a terminal, in a copy of examples/kindling with a new home folder. Run it after the output of one
 of these commands changes; `make demo` makes the environment it needs.
 """
 # ruff: noqa: INP001 - a script

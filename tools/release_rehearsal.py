@@ -1,8 +1,8 @@
-"""A release of our own three distributions, on this machine: `make release-rehearsal`.
+"""Rehearse a release of our three distributions on this machine: `make release-rehearsal`.
 
 From a clone of HEAD it builds them, publishes them as a workspace to stand-ins for TestPyPI, PyPI and GitHub's registry,
 installs them from there with pip, pipx, uv, Poetry and Hatch, and runs the quickstarts of the README word by word. Only
-settings of indexes come from outside. It ends with 1 at the first command that fails, and shows its output.
+settings of indexes come from outside. It exits with 1 at the first command that fails, and shows its output.
 """
 # ruff: noqa: INP001, T201, E402 - a script, which talks on stdout and takes its servers from the tests
 
@@ -135,7 +135,7 @@ class Rehearsal:
         settings = f'[[tool.poetry.source]]\nname = "index"\nurl = "{self.environment["PIP_INDEX_URL"]}"\npriority = "primary"\n'
         say("run the README's quickstart for Poetry")
         self.sh("uv tool install -q poetry && poetry new first-steps", self.folder)
-        # Poetry keeps the project of its own plugins there, and asks PyPI where it names no source.
+        # Poetry has the project of its plugins there, which installs from PyPI without a source.
         Path(self.environment["POETRY_CONFIG_DIR"], "pyproject.toml").write_text(
             f'[project]\nname = "poetry-instance"\nversion = "1"\n\n[tool.poetry]\npackage-mode = false\n\n{settings}',
             encoding="utf-8",

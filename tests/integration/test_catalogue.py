@@ -126,7 +126,7 @@ def test_doctor_fills_in_the_form_for_a_publisher(make_world: Callable[[str], Wo
     assert seen.told("publisher") == [
         "Owner: sep\nRepository name: demo\nWorkflow name: publish.yml\nEnvironment name: release"
     ]
-    assert seen.told("name") == ["kindling-demo: not there yet; the first upload makes it"]
+    assert seen.told("name") == ["kindling-demo: a new project, created by the first upload"]
 
 
 def test_doctor_tells_what_is_there_and_with_which_hash(make_world: Callable[[str], World]) -> None:

@@ -103,7 +103,7 @@ def test_what_a_damaged_journal_advises_finishes_the_run(killed: Killed, pypiser
     killed.publish("--fresh", "--no-build", "--dry-run")
     assert journal.read_bytes() == damaged
 
-    assert "already public, or may be: stale-1.0" in killed.publish("--fresh", "--no-build").stderr
+    assert "may already be public: stale-1.0" in killed.publish("--fresh", "--no-build").stderr
     assert_published(killed, pypiserver)
 
 

@@ -231,7 +231,7 @@ def test_deletes_from_a_registry(desk: Desk) -> None:
     assert shown.stdout.count("would be deleted") == 2
     refused = desk.type("delete", "-r", "box", NEW, check=False)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "to delete: the tag 0.2.0" in refused.stderr
+    assert "will delete the tag 0.2.0" in refused.stderr
     assert "nothing was deleted" in refused.stderr
     assert len(desk.listed()) == 2
 

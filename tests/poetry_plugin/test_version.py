@@ -126,7 +126,7 @@ def test_no_version_is_told_with_the_next_step(root: Path) -> None:
     project(root, GIT)
     code, said = poetry("version")
     assert code == 1
-    assert "no tag like v1.2.3 is on the commit" in said
+    assert "no tag like v1.2.3 was found" in said
     assert "Tag a commit (git tag v0.1.0)" in said
 
 

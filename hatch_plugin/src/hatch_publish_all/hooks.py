@@ -1,4 +1,4 @@
-"""Entry points of the Hatch plugin: import the host alone."""
+"""Entry points of the Hatch plugin. They import only Hatch itself."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from publish_all.errors import UsageError
 
 _REPOSITORY = "HATCH_INDEX_REPO"
 _NOT_PASSED_ON = frozenset({"no_prompt", "initialize_auth"})
-# Hatch has options of its own for these, or a command, as `hatch build`; and it names the files of one project.
+# Hatch has its own options or commands for these (`hatch build`), and publishes the files of one project.
 _OF_HATCH = frozenset(
     {"no-build", "all", "member", "username", "password", "ca-cert", "client-cert", "client-key"}
 )
@@ -33,10 +33,10 @@ _ARCHIVES = (".whl", ".tar.gz")
 
 
 class PublishAllPublisher(PublisherInterface):
-    """Translates: Hatch's options into those of `publish-all publish`, and its exit code back.
+    """Translates the options of Hatch into those of `publish-all publish`, and returns its exit code.
 
-    Hatch passes to publishers other than its own only `-o` and `-n`; the rest is in click's context. It builds by a
-    command of its own, so nothing is built.
+    Hatch passes only `-o` and `-n` to foreign publishers; the rest is in the context of click. Hatch has its own
+    build command, so nothing is built here.
     """
 
     PLUGIN_NAME = "publish-all"
@@ -66,7 +66,7 @@ class PublishAllPublisher(PublisherInterface):
             self.app.abort(code=code)
 
     def run(self, arguments: list[str]) -> int:
-        """Run `publish-all` in this process: passwords must not show in a process's arguments."""
+        """Run `publish-all` in this process, so that passwords are not visible in the arguments of a process."""
         application = PublishAllApplication()
         application.program = _program()
         return application.run(ArgvInput(["publish-all", *arguments]))
@@ -83,16 +83,16 @@ class PublishAllPublisher(PublisherInterface):
             yield "--quiet"
 
     def _default_repository(self) -> str | None:
-        """Hatch's own default, which its command keeps with us; None where the project says where to publish to."""
+        """The default repository of Hatch; None if the project has `publish-to`."""
         if self._of_project("publish-to") is not None:
             return None
         return _at(self.app.config.publish, "index", "repo") or "main"
 
     def _files(self, artifacts: list[str]) -> list[Path]:
-        """The files that were named. Empty means what was built last.
+        """The given files. Empty means the files of the last build.
 
-        As in Hatch, paths start at the project's root, and a folder means the wheels and sdists in it;
-        but the project's own output folder means what was built there, not whatever else lies in it.
+        As in Hatch, paths are relative to the project, and a folder means the wheels and sdists in it. The
+        output folder of the project means the files of the last build, without other files in it.
         """
         root, stated = Path(self.root), self._of_project("dist-dir")
         output = (root / (stated if isinstance(stated, str) else "dist")).resolve()
@@ -101,8 +101,8 @@ class PublishAllPublisher(PublisherInterface):
             path = root / artifact
             if path.resolve() == output:
                 if len(artifacts) > 1:
-                    msg = f"{artifact} means all that was built, so no other file goes with it"
-                    raise UsageError(msg, hint="Name files, or the folder, or nothing at all.")
+                    msg = f"{artifact} is the output folder with all built files, and cannot be combined with other files"
+                    raise UsageError(msg, hint="Use only files, only the folder, or neither.")
                 return []
             inside = (
                 sorted(each for each in path.iterdir() if each.name.endswith(_ARCHIVES))
@@ -110,8 +110,8 @@ class PublishAllPublisher(PublisherInterface):
                 else [path]
             )
             if not inside:
-                msg = f"there is no wheel and no sdist in {path}"
-                raise UsageError(msg, hint="Name the files to publish, or build first.")
+                msg = f"no wheel or sdist found in {path}"
+                raise UsageError(msg, hint="Add the files to publish, or run `hatch build` first.")
             found += inside
         return found
 
@@ -120,7 +120,7 @@ class PublishAllPublisher(PublisherInterface):
 
 
 def _program() -> str:
-    """What runs our commands from the user's shell: `publish-all`, or the one beside Hatch's Python if that is not on PATH."""
+    """The command to run publish-all in a shell: from PATH, or else next to the Python of Hatch."""
     beside = shutil.which("publish-all", path=str(Path(sys.executable).parent))
     return shlex.quote(beside) if beside and shutil.which("publish-all") is None else "publish-all"
 
@@ -132,9 +132,9 @@ def _at(found: Any, *keys: str) -> Any:
 
 
 def _stated(name: str, *, secret: bool = False) -> str | None:
-    """A parameter of `hatch publish`, from an option or from its variable; None where it is empty.
+    """A parameter of `hatch publish`, from an option or its variable; None if it is empty.
 
-    With `secret`, one from a variable is left there: it is found there later, and messages name the variable.
+    With `secret`, values of variables are ignored here. They are found later, and messages then name the variable.
     """
     context = click.get_current_context(silent=True)
     if context is None or (secret and context.get_parameter_source(name) is ParameterSource.ENVIRONMENT):
@@ -158,14 +158,14 @@ def _connection(repository: str | None) -> Iterator[str]:
 
 
 def _options(stated: Mapping[str, str]) -> Iterator[str]:
-    """What `-o KEY=VALUE` said, an empty text where it said no value. Raises `UsageError`."""
+    """Options from `-o KEY=VALUE`, with an empty text without a value. Raises `UsageError`."""
     known = {each.name: each for each in PublishCommand.options if each.name not in _OF_HATCH}
     for key, value in stated.items():
         name = key.replace("_", "-")
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean -o {near[0]}?" if near else "There are: " + ", ".join(sorted(known))
-            msg = f"-o {key}: there is no such option"
+            hint = f"Did you mean -o {near[0]}?" if near else "Valid options: " + ", ".join(sorted(known))
+            msg = f"-o {key} is not a valid option"
             raise UsageError(msg, hint=hint)
         yield from _option(known[name], key, value)
 
@@ -175,11 +175,11 @@ def _option(option: Option, key: str, value: str) -> Iterator[str]:
         if value.lower() in _TRUE:
             yield f"--{option.name}"
         elif value.lower() not in _FALSE:
-            msg = f"-o {key}={value}: it is either true or false"
+            msg = f"-o {key}={value}: the value must be true or false"
             raise UsageError(msg)
     elif not value:
-        msg = f"-o {key}: it needs a value"
-        raise UsageError(msg, hint=f"Write -o {key}=VALUE.")
+        msg = f"-o {key} needs a value"
+        raise UsageError(msg, hint=f"Use -o {key}=VALUE.")
     else:
         yield from (
             f"--{option.name}={each}" for each in (value.split(",") if option.is_list() else (value,))
@@ -188,7 +188,7 @@ def _option(option: Option, key: str, value: str) -> Iterator[str]:
 
 @contextmanager
 def _repository_variable(repository: str | None) -> Iterator[None]:
-    """`HATCH_INDEX_USER` and `HATCH_INDEX_AUTH` are for the repository that Hatch was told, also with `-r`."""
+    """Set the variable, because `HATCH_INDEX_USER` and `HATCH_INDEX_AUTH` are for the repository of `-r`, too."""
     before = os.environ.get(_REPOSITORY)
     if repository is not None:
         os.environ[_REPOSITORY] = repository

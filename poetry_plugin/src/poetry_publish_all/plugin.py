@@ -1,7 +1,7 @@
-"""Entry point of the Poetry plugin. It imports the host alone; commands load when they are run.
+"""Entry point of the Poetry plugin. It imports only Poetry itself. Commands are imported when they run.
 
-Poetry's own commands read the project as if the version that publish-all tells were written down, and
-`poetry version RULE` acts on its source; nothing else on disk changes.
+Poetry's own commands use the version from publish-all, and `poetry version RULE` changes it at its source. No other
+files are changed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FAILED = 1
 
 TAKEN_OVER = ("publish", "version")
 PRIORITY = 10
-"""Before Poetry's own listeners, which read the project, and have 0."""
+"""Higher than the 0 of Poetry's own listeners, which read the project."""
 
 
 class PublishAllPlugin(ApplicationPlugin):
@@ -43,7 +43,7 @@ class PublishAllPlugin(ApplicationPlugin):
         self._listen(application)
 
     def _listen(self, application: Application) -> None:
-        """Poetry's own commands learn of our versions and repositories just before they run."""
+        """Give our versions and repositories to Poetry's own commands before they run."""
         from cleo.events.console_command_event import ConsoleCommandEvent
         from cleo.events.console_events import COMMAND, TERMINATE
         from cleo.events.console_terminate_event import ConsoleTerminateEvent
@@ -59,7 +59,7 @@ class PublishAllPlugin(ApplicationPlugin):
                 exit_codes.extend(() if code is None else (code,))
 
         def terminate(event: Event, _: str, __: EventDispatcher) -> None:
-            # `publish --build` runs `build` inside: only what was taken over has a code of ours.
+            # `publish --build` runs `build` inside. Only replaced commands have an exit code of ours.
             if exit_codes and isinstance(event, ConsoleTerminateEvent) and event.command.name in TAKEN_OVER:
                 event.set_exit_code(exit_codes.pop())
 
@@ -68,7 +68,7 @@ class PublishAllPlugin(ApplicationPlugin):
 
 
 def _prepare(application: Application, event: ConsoleCommandEvent) -> int | None:
-    """None where Poetry's own command goes on, else the exit code of what was done in its place."""
+    """None to continue with Poetry's own command, else the exit code of ours, which replaced it."""
     code = prepare_version(application, event)
     if code is not None or event.command.name != "publish":
         return code
@@ -78,9 +78,9 @@ def _prepare(application: Application, event: ConsoleCommandEvent) -> int | None
 
 
 def prepare_version(application: Application, event: ConsoleCommandEvent) -> int | None:
-    """To be called before any command, before Poetry reads the project.
+    """Called before each command, before Poetry reads the project.
 
-    Returns None where Poetry's own command goes on, else the exit code of what was done in its place.
+    Returns None to continue with Poetry's own command, else the exit code of ours, which replaced it.
     """
     from publish_all.commands.poetry_host import configures_version, static_sdists, tell_poetry
 
@@ -96,7 +96,7 @@ def prepare_version(application: Application, event: ConsoleCommandEvent) -> int
 
 
 def _set_version(application: Application, event: ConsoleCommandEvent) -> int:
-    """`poetry version RULE`, with Poetry's rules and words, on the source and all places."""
+    """`poetry version RULE` with the rules and output of Poetry, for the version source and all places."""
     from publish_all.cli.command import error_text
     from publish_all.commands.version import VersionOptions, version
     from publish_all.errors import PublishAllError

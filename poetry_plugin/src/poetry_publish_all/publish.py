@@ -1,7 +1,7 @@
-"""Poetry's own `poetry publish -r NAME` with our repositories: it learns their URLs and credentials.
+"""Gives the URLs and credentials of our repositories to `poetry publish -r NAME`.
 
-A repository of a kind that Poetry can't speak to is taken over by our `publish`, with Poetry's exit
-codes (0 or 1).
+For kinds of repositories that Poetry does not support, our `publish` runs instead, with the exit codes of Poetry
+(0 or 1).
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ PROGRAM = "poetry publish-all"
 
 
 def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int | None:
-    """Tell Poetry of the repository that is named, if it does not know it or has no credential for it.
+    """Configure the repository in Poetry, if Poetry does not know it or has no credential for it.
 
-    Returns None where Poetry's own command goes on, else the exit code of what was done in its place. To a
-    repository of its own Poetry goes on as it would without us, whatever is wrong with what we looked at.
+    Returns None to continue with Poetry's own command, else the exit code of ours, which replaced it. For a
+    repository that Poetry knows, errors of ours are ignored.
     """
     io, poetry = event.io, application.poetry
     name = io.input.option("repository") or "pypi"
@@ -47,7 +47,7 @@ def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int
             own_url=own,
         )
     except ConfigurationError:
-        return None  # Poetry says in its own words that it does not know the name
+        return None  # Poetry reports the unknown name itself
     except PublishAllError as error:
         if own is None:
             event.disable_command()
@@ -60,12 +60,12 @@ def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int
     if url is None:
         event.disable_command()
         return _publish_instead(application, event, name)
-    # What `poetry config` would have set, for this process only.
+    # The same settings as from `poetry config`, for this process only.
     settings: dict[str, object] = {"repositories": {name: {"url": url}}} if name != "pypi" else {}
     if credential is not None and credential.username != "__token__":
-        username = "".join(credential.username)  # one that is a token does not show itself
+        username = "".join(credential.username)  # a token as user name is hidden
         settings["http-basic"] = {name: {"username": username, "password": credential.secret.reveal()}}
-    elif credential is not None and credential.secret:  # empty in a dry run, which mints no token
+    elif credential is not None and credential.secret:  # empty in a dry run, which requests no token
         settings["pypi-token"] = {name: credential.secret.reveal()}
     poetry.config.merge(settings)
     if credential is not None and io.is_verbose():

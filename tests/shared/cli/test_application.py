@@ -389,7 +389,7 @@ def test_without_a_destination_nothing_is_built(project: Path) -> None:
     path.write_text(PYPROJECT.replace('publish-to = ["shelf"]', "publish-to = []"), encoding="utf-8")
     ended = run(project, "publish")
     assert (ended.code, ended.out) == (2, "")
-    assert "error: nothing says where to publish to: tool.publish-all.publish-to is empty" in ended.err
+    assert "error: no repository to publish to: tool.publish-all.publish-to is empty" in ended.err
     assert not (project / "dist").exists()
 
 

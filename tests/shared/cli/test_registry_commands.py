@@ -59,7 +59,7 @@ def test_list_is_for_packages_and_commands_lists_commands(run):
         (("yank",), "arguments"),
         (("yank", "-r", "pypi", "demo==1", "--reason", ""), "--reason is empty"),
         (("unyank", "-r", "nowhere", "demo==1"), "no repository 'nowhere'"),
-        (("delete", "-r", "local", "demo"), "does not name one release"),
+        (("delete", "-r", "local", "demo"), "is not a release"),
         (("delete", "-r", "pypi", "demo==1", "-y"), "https://pypi.org/manage/project/demo/release/1/"),
         (("finalize", "absent.json"), "absent.json can't be read"),
         (

@@ -78,7 +78,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("pyproject", "files", "environment", "command"), REFUSED)
 def test_another_place_is_a_question_with_both_commands(pyproject, files, environment, command, notes):
-    with pytest.raises(UsageError, match="nothing says whether to publish to pypi") as caught:
+    with pytest.raises(UsageError, match="it is not clear whether to publish to pypi") as caught:
         notes(pyproject, files=files, environment=environment)
     assert caught.value.exit_code == 2
     lines = caught.value.hint.splitlines()
@@ -129,7 +129,7 @@ def test_pypi_by_another_name_is_no_other_place(environment, notes):
 )
 def test_a_source_beside_pypi_is_a_note(pyproject, said, notes):
     found = notes(pyproject)
-    assert any(f"installs from {said}; uploads go to pypi." in each for each in found)
+    assert any(f"installs from {said}, but uploads go to pypi." in each for each in found)
 
 
 @pytest.mark.parametrize(
@@ -142,10 +142,10 @@ def test_a_source_beside_pypi_is_a_note(pyproject, said, notes):
 )
 def test_a_mirror_of_the_machine_is_a_note_without_its_password(environment, user, notes):
     (note,) = notes(environment=environment, user=user)
-    assert "installs from https://mirror.example/simple/; uploads go to pypi." in note
+    assert "installs from https://mirror.example/simple/, but uploads go to pypi." in note
 
 
 def test_a_default_index_of_the_user_is_a_note(notes):
     user = {"uv.toml": f"[[index]]\nname = 'mirror'\nurl = '{SIMPLE}'\ndefault = true\n"}
     (note,) = notes(user=user)
-    assert "installs from mirror; uploads go to pypi." in note
+    assert "installs from mirror, but uploads go to pypi." in note

@@ -333,9 +333,9 @@ def test_a_credential_of_the_command_line_is_shown_to_one_destination_only(proje
 @pytest.mark.parametrize(
     ("version", "code", "message"),
     [
-        ("1.1", "PA239", "there is no tag 1.1 on HEAD; the last one is 1.0, 1 commit before"),
-        ("1.1.dev1", "PA238", "1.1.dev1 is counted: HEAD is 1 commit after the tag 1.0"),
-        ("1.1+abc", "PA238", "1.1+abc is counted: HEAD is 1 commit after the tag 1.0"),
+        ("1.1", "PA239", "HEAD does not have the tag 1.1; the last tag is 1.0, 1 commit before"),
+        ("1.1.dev1", "PA238", "1.1.dev1 is a development version: HEAD is 1 commit after the tag 1.0"),
+        ("1.1+abc", "PA238", "1.1+abc is a development version: HEAD is 1 commit after the tag 1.0"),
     ],
 )
 def test_a_tag_is_advised_as_the_last_release_has_it_and_not_for_a_counted_version(

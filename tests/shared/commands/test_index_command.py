@@ -197,7 +197,7 @@ def test_what_no_client_is_asked_for_is_given_to_this_machine_only(
 
 
 def test_own_credentials_are_not_for_everybody(options_for: Callable[..., IndexOptions]) -> None:
-    with pytest.raises(UsageError, match="could read") as caught:
+    with pytest.raises(UsageError, match="can read your") as caught:
         serve(options_for("near", own_credentials=True), host="0.0.0.0", port=0)
     assert "PUBLISH_ALL_SERVE_PASSWORD" in (caught.value.hint or "")
 

@@ -110,7 +110,7 @@ def test_a_version_from_tags_needs_no_file_and_says_what_is_left_to_do(project):
     plan = project.planned(version_source=VersionSource.GIT)
     assert ours(plan)["version"] == {"source": "git"}
     literal, tag = plan.notes
-    assert literal == "demo/__init__.py: __version__ is a literal, which a tag does not change: remove it"
+    assert literal == "demo/__init__.py: __version__ is a literal, which tags do not change: remove it"
     assert "`git tag v1.0`" in tag
     assert "release:" in plan.changes[1].after
     (literal, _) = project.planned(version_source=VersionSource.GIT, variants=False).notes
@@ -123,7 +123,7 @@ def test_places_that_are_written_before_the_tag_leave_no_release_on_the_web(proj
     assert project.suggested().pipeline.triggers == (Trigger.RELEASE,)
     assert project.suggested(version_source=VersionSource.GIT).pipeline.triggers == (Trigger.TAG,)
     note, _ = project.planned(version_source=VersionSource.GIT).notes
-    assert note.startswith("demo/*.py: kept in tool.publish-all.version.sync, so each release")
+    assert note.startswith("demo/*.py: in tool.publish-all.version.sync, so each release")
 
 
 def test_a_file_that_changes_between_the_diff_and_the_answer_is_left_alone(project):
@@ -184,12 +184,12 @@ def test_a_private_project_does_not_go_to_pypi(project):
 def test_a_folder_of_this_machine_needs_no_ci(project):
     plan = project.planned(publish_to=("local",))
     assert [each.name for each in plan.changes] == ["pyproject.toml"]
-    assert "no CI is written" in plan.notes[0]
+    assert "no CI workflow is written" in plan.notes[0]
     assert plan.forms == ()
 
 
 def test_an_attribute_that_is_nowhere_is_an_error(project):
-    with pytest.raises(UsageError, match="no Python file of the project says __version__"):
+    with pytest.raises(UsageError, match="no Python file of the project has a __version__"):
         project.suggested(version_source=VersionSource.ATTRIBUTE)
 
 
@@ -222,9 +222,7 @@ def test_tests_of_a_hand_made_workflow_are_not_left_out_in_silence(project):
     plan = project.planned()
     assert plan.changes[1].name == ".github/workflows/publish.yml"
     (note,) = plan.notes
-    assert note.startswith(
-        "publish.yml:5: `poetry run pytest` is run there, and not before what is written here"
-    )
+    assert note.startswith("publish.yml:5: `poetry run pytest` runs there, but not in the new workflow")
     assert "--test" in note
     assert project.planned(tests=("uvx hatch test",)).notes == ()
     assert project.planned(services=()).notes == ()
@@ -308,7 +306,7 @@ def test_keeps_secret_environment_python_and_tags_of_the_workflow_that_it_replac
     ):
         assert each in text
     assert "id-token" not in text
-    assert "it logs in with PYPI_UPLOAD, as before" in plan.notes[-1]
+    assert "it authenticates with PYPI_UPLOAD, as before" in plan.notes[-1]
     assert [each.title for each in plan.forms] == ["GitHub: the environments of the jobs"]
     carry_out(plan)
     assert project.planned().needed == ()
@@ -328,7 +326,7 @@ def test_a_workflow_that_pypi_trusts_stays_trusted_in_the_same_file(project):
     assert [dict(each.fields) for each in plan.forms] == [{"Environment": "release"}]
     project.add(".github/workflows/ci.yml", trusted + "  docs:\n    steps:\n      - run: mkdocs gh-deploy\n")
     plan = project.planned()
-    assert "ci.yml is a trusted publisher of PyPI already: register publish.yml as well" in plan.notes[-1]
+    assert "ci.yml is already a trusted publisher on PyPI: register publish.yml, too" in plan.notes[-1]
     assert plan.forms[0].title == "PyPI: a trusted publisher for demo"
 
 

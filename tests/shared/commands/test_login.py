@@ -111,7 +111,7 @@ def test_nothing_entered_is_an_error(log_in, ring):
 
 
 def test_nobody_to_ask_is_a_usage_error(log_in):
-    with pytest.raises(UsageError, match="nobody"):
+    with pytest.raises(UsageError, match="needs a terminal"):
         log_in("pypi", ask=None)
 
 

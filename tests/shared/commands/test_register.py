@@ -119,7 +119,7 @@ def test_a_second_time_there_is_nothing_to_do(tool, plan):
 def test_an_entry_that_says_something_else_is_the_users(tool, text, plan):
     registration = plan(tool, "corp", text=text)
     assert not registration.needed
-    assert "left as it is" in registration.notes[0]
+    assert "not changed" in registration.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_secret_that_is_not_written_beside_an_entry_is_told(tool, plan):
     ],
 )
 def test_a_broken_file_is_left_alone_and_not_quoted(tool, text, plan):
-    with pytest.raises(ConfigurationError, match="left as it is") as caught:
+    with pytest.raises(ConfigurationError, match="not changed") as caught:
         plan(tool, text=text)
     assert "canary" not in str(caught.value)
 
@@ -215,11 +215,11 @@ def test_secrets_are_written_when_asked_for_and_not_shown(tool, expected, plan):
 def test_without_a_credential_the_rest_is_written_and_it_is_said(tool, plan):
     registration = plan(tool, "corp", secret="")
     assert registration.needed
-    assert registration.notes == ("no lasting credential of corp is known",)
+    assert registration.notes == ("no stored credential for corp found",)
 
 
 @pytest.mark.parametrize("tool", [Tool.POETRY, Tool.UV, Tool.PIP])
 def test_a_tool_without_a_place_for_secrets_says_where_they_go(tool, plan):
-    with pytest.raises(UsageError, match="no place for a secret") as caught:
+    with pytest.raises(UsageError, match="cannot have secrets in this file") as caught:
         plan(tool, "corp", secret=SECRET)
     assert "keyring" in (caught.value.hint or "")

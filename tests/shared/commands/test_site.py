@@ -61,7 +61,7 @@ class Linked:
 
 @dataclass
 class Silent(FakeSource):
-    """A registry that does not tell which packages it has."""
+    """A registry that does not list its packages."""
 
     private: tuple[str, ...] = ()
     told: ServeError = field(default_factory=lambda: ServeError("no catalog", status=401))
@@ -190,7 +190,7 @@ def test_named_projects_leave_the_others_on_the_site(source: FakeSource, out: Pa
 
 def test_a_registry_without_a_list_is_asked_for_what_the_project_publishes(out: Path) -> None:
     silent = Silent(files={"kindling": {OLD: b"x"}}, private=("kindling-internal",))
-    with pytest.raises(UsageError, match="does not tell"):
+    with pytest.raises(UsageError, match="does not list its packages"):
         make(out, silent)
     make(out, silent, published=["kindling", "kindling-internal", "kindling-new"])
     assert (out / "simple/kindling" / OLD).is_file()
@@ -242,12 +242,12 @@ def test_does_not_write_over_what_is_not_a_site_of_ours(tmp_path: Path, options:
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "index.html").write_text("<h1>Docs</h1>")
-    with pytest.raises(UsageError, match="something else") as raised:
+    with pytest.raises(UsageError, match="contains files") as raised:
         write_site(tmp_path, docs, (), options)
     assert f"-o {docs / 'packages'}" in (raised.value.hint or "")
     other = tmp_path / "other"
     (other / "simple").mkdir(parents=True)
-    with pytest.raises(UsageError, match="something else"):
+    with pytest.raises(UsageError, match="contains files"):
         write_site(tmp_path, other, (), options)
     with pytest.raises(UsageError, match="is the repository 'local' itself"):
         write_site(tmp_path, tmp_path / "home/index", (), options)

@@ -68,14 +68,14 @@ def test_without_a_home_there_is_none(tmp_path: Path, state: Path | None) -> Non
 def test_one_inside_of_the_repository_is_not_ours(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     root = checkout(tmp_path / "members" / "demo")
-    assert "inside of the checkout" in (of(root, tmp_path / ".local" / "state").problem or "")
+    assert "inside the checkout" in (of(root, tmp_path / ".local" / "state").problem or "")
 
 
 @posix
 def test_one_that_others_may_write_to_is_not_ours(tmp_path: Path) -> None:
     root = checkout(tmp_path / "demo")
     of(root, tmp_path / "state").folder.chmod(0o777)
-    assert "others may write" in (of(root, tmp_path / "state").problem or "")
+    assert "other users can write" in (of(root, tmp_path / "state").problem or "")
 
 
 def test_one_that_cannot_be_made_says_why(tmp_path: Path) -> None:

@@ -77,9 +77,9 @@ def test_no_reason_is_not_the_same_as_an_empty_one(box):
 
 @pytest.mark.parametrize("text", ["demo", "demo>=1.0", "demo==", "demo==1.*", "==1.0", "demo==1.0,<2"])
 def test_what_does_not_name_one_release_is_refused_before_anything(box, text):
-    with pytest.raises(UsageError, match="does not name one release"):
+    with pytest.raises(UsageError, match="is not a release"):
         take_back.yank(Path(), [DEMO, text], reason="")
-    with pytest.raises(UsageError, match="does not name one release"):
+    with pytest.raises(UsageError, match="is not a release"):
         take_back.delete(Path(), [DEMO, text], confirm=lambda _: True)
     assert box.asked == []
 
@@ -90,11 +90,11 @@ def test_all_that_goes_is_shown_before_the_question(box):
     def confirm(question: str) -> bool:
         notes = [each.message for each in heard if isinstance(each, Note)]
         assert notes == [
-            "demo 1.0: to delete: tag 1.0",
-            "demo 1.0: to delete: demo-1.0.tar.gz",
-            "demo 1.0: to delete: demo-1.0.tar.gz.metadata",
+            "demo 1.0: will delete tag 1.0",
+            "demo 1.0: will delete demo-1.0.tar.gz",
+            "demo 1.0: will delete demo-1.0.tar.gz.metadata",
         ]
-        assert question == "Delete this from box (https://box.example/sep)?"
+        assert question == "Delete these files from box (https://box.example/sep)?"
         return False
 
     assert take_back.delete(Path(), [DEMO], confirm=confirm, listener=heard.append) == ()
@@ -125,7 +125,7 @@ def test_the_steps_are_carried_out_in_their_order(box):
 def test_what_the_registry_keeps_for_now_is_no_error(box):
     box.errors["demo-1.0.tar.gz"] = RepositoryError("another index has it")
     done = take_back.delete(Path(), [DEMO], confirm=lambda _: True)
-    assert [each.state for each in done] == ["deleted", "left to the registry", "left to the registry"]
+    assert [each.state for each in done] == ["deleted", "kept by the registry", "kept by the registry"]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_one_repository_must_be_meant(tmp_path):
     options = ConnectionOptions(runtime=Runtime(environment={}, home=tmp_path))
     with pytest.raises(UsageError, match="pypi, local") as caught:
         take_back.yank(tmp_path, [DEMO], options, reason="")
-    assert caught.value.hint == "Name one with -r."
+    assert caught.value.hint == "Select one with -r."
 
 
 @pytest.mark.parametrize("private", [False, True])

@@ -95,7 +95,7 @@ def test_check_tells_each_place_that_differs(root: Path) -> None:
     result = version(options, listener=heard.append)
     (finding,) = result.findings
     assert (finding.code, finding.where) == ("PA230", "demo.py:1")
-    assert finding.message == "demo.py:1 says 1.2.2, and the version is 1.2.3"
+    assert finding.message == "demo.py:1 has 1.2.2, but the version is 1.2.3"
     assert heard == [Found(finding=finding)]
     assert result.exit_code == 4
 
@@ -119,7 +119,7 @@ def test_sync_writes_the_places_that_differ(root: Path) -> None:
 def test_sync_between_tags_is_refused(root: Path) -> None:
     committed(project(root, GIT), "v1.2.3")
     git(root, "commit", "--quiet", "--allow-empty", "-m", "more")
-    with pytest.raises(UsageError, match=r"1\.2\.4\.dev1, between tags") as caught:
+    with pytest.raises(UsageError, match=r"1\.2\.4\.dev1 is between two tags") as caught:
         call(root, sync=True)
     assert "--release" in str(caught.value.hint)
 
@@ -174,12 +174,12 @@ def test_release_of_a_git_version_needs_no_version_before(root: Path) -> None:
 
 @pytest.mark.parametrize("options", [{"check": True, "sync": True}, {"set_to": "1", "release": "2"}])
 def test_refuses_what_does_not_go_together(options: dict[str, Any], root: Path) -> None:
-    with pytest.raises(UsageError, match="do not go together"):
+    with pytest.raises(UsageError, match="cannot be combined"):
         call(project(root, STATIC), **options)
 
 
 def test_a_project_of_variants_alone_has_no_version(root: Path) -> None:
     text = '[tool.publish-all.variants.one]\npyproject = "one.toml"\n'
     (root / "pyproject.toml").write_text(text)
-    with pytest.raises(NoProjectVersion, match="only its build variants have"):
+    with pytest.raises(NoProjectVersion, match="only its build variants"):
         call(root)

@@ -487,7 +487,7 @@ REFUSED = [
                 **INIT,
             },
         ),
-        "the build backend hatchling.build would say 0.1.0",
+        "the build backend hatchling.build would use 0.1.0",
     ),
     (
         Kind(
@@ -533,7 +533,7 @@ def test_a_version_that_cargo_cannot_write_is_refused(root: Path) -> None:
     kind = KINDS[-1]
     committed(root, kind.files)
     with pytest.raises(
-        VersionError, match=r"Cargo\.toml:3: 0\.2\.0\.post1 has no form in Semantic Versioning"
+        VersionError, match=r"Cargo\.toml:3: 0\.2\.0\.post1 cannot be written as a semantic version"
     ):
         call(root, release="0.2.0.post1")
     call(root, release="0.2.0rc1")

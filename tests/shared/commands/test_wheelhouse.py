@@ -59,7 +59,7 @@ def test_a_machine_is_told_by_the_newest_tag_that_it_takes(platform, uv, machine
     ],
 )
 def test_half_a_machine_is_refused(platform, python):
-    with pytest.raises(UsageError, match="do not name a machine"):
+    with pytest.raises(UsageError, match="are not a complete platform"):
         parse_target(platform, python)
 
 
@@ -82,7 +82,7 @@ def test_uv_brings_pip_where_there_is_none(tmp_path: Path, monkeypatch: pytest.M
         directory=tmp_path,
         connection=ConnectionOptions(runtime=Runtime(environment={"PATH": str(uv.parent)}, home=tmp_path)),
     )
-    with pytest.raises(PublishAllError, match="uv cannot fetch the dependencies: it says why"):
+    with pytest.raises(PublishAllError, match="uv cannot download the dependencies: it says why"):
         fetch_dependencies(options, ["a==1"], tmp_path / "d", None, listener=ignore, run=run)
     assert seen[0][:6] == (str(uv), "tool", "run", "--python", sys.executable, "pip")
     assert seen[0][-1] == "a==1"

@@ -125,8 +125,8 @@ REFUSED = {
     ),
     "f-string with a format": ('X = 1\n__version__ = f"{X:03}.0"', "init.py:2: an f-string with a format"),
     "itself": ("__version__ = __version__", "init.py:1: there is no __version__ yet"),
-    "not Python": ("__version__ = ", "init.py:1: is not Python"),
-    "a null byte": ('__version__ = "1.0"\x00', "is not Python"),
+    "not Python": ("__version__ = ", "init.py:1: is not valid Python"),
+    "a null byte": ('__version__ = "1.0"\x00', "is not valid Python"),
     "from a library": (
         "from other import __version__",
         "init.py:1: it comes from other, which is not a file",

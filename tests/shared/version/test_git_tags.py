@@ -109,7 +109,7 @@ def test_a_release_sees_all_tags_beside_a_broken_one(tmp_path: Path, git_states:
         '[project]\nname = "demo"\ndynamic = ["version"]\n[tool.publish-all.version]\nsource = "git"\n'
     )
     git_states.git(root, "commit", "--quiet", "-am", "x")
-    with pytest.raises(UsageError, match=r"the tag v2\.0 exists already"):
+    with pytest.raises(UsageError, match=r"the tag v2\.0 already exists"):
         plan_release(load_project(root), "2.0", current=None, environment=git_states.environment)
 
 

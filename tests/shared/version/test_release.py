@@ -92,14 +92,14 @@ def test_a_dirty_tree_is_refused_for_pypi_unless_allowed(make: Any) -> None:
 def test_places_that_disagree_are_named(make: Any) -> None:
     table = '[tool.publish-all.version]\nsync = ["demo.py"]\n'
     repository = make(pyproject__toml=STATIC + table, demo__py='\n__version__ = "1.2.2"\n')
-    assert repository.findings() == ["version-differs: demo.py:2 says 1.2.2, and the version is 1.2.3"]
+    assert repository.findings() == ["version-differs: demo.py:2 has 1.2.2, but the version is 1.2.3"]
 
 
 def test_places_of_a_git_version_are_compared_only_where_it_is_tagged(make: Any) -> None:
     table = GIT + 'sync = ["demo.py"]\n'
     repository = make(pyproject__toml=DYNAMIC + table, demo__py='__version__ = "1.2.2"\n')
     repository.git("tag", "v1.2.3")
-    assert repository.findings() == ["version-differs: demo.py:1 says 1.2.2, and the version is 1.2.3"]
+    assert repository.findings() == ["version-differs: demo.py:1 has 1.2.2, but the version is 1.2.3"]
     repository.commit()
     assert repository.findings() == []
 
@@ -108,7 +108,7 @@ def test_a_tag_of_head_that_says_otherwise(make: Any) -> None:
     repository = make(pyproject__toml=STATIC)
     repository.git("tag", "v1.2.4")
     assert repository.findings() == [
-        "tag-says-otherwise: HEAD has the tag v1.2.4, and the version is 1.2.3 (project)"
+        "tag-says-otherwise: HEAD has the tag v1.2.4, but the version is 1.2.3 (project)"
     ]
 
 
@@ -140,11 +140,11 @@ def test_a_commit_after_the_tag_of_its_version(make: Any) -> None:
     tagged = repository.git("rev-parse", "HEAD").strip()
     repository.commit()
     head = repository.git("rev-parse", "HEAD").strip()
-    says = f"tag-elsewhere: the tag v1.2.3 is on the commit {tagged[:9]}, and HEAD is {head[:9]}"
+    says = f"tag-elsewhere: the tag v1.2.3 is on the commit {tagged[:9]}, but HEAD is {head[:9]}"
     assert repository.findings() == [says]
     repository.git("tag", "v1.2.4")
     assert repository.findings() == [
-        "tag-says-otherwise: HEAD has the tag v1.2.4, and the version is 1.2.3 (project)"
+        "tag-says-otherwise: HEAD has the tag v1.2.4, but the version is 1.2.3 (project)"
     ]
     repository.git("tag", "-d", "v1.2.4")
     repository.write({"pyproject.toml": STATIC.replace("1.2.3", "1.2.4")})
@@ -173,7 +173,7 @@ def test_the_tag_on_the_remote(make: Any) -> None:
     repository.git("remote", "set-url", "origin", str(origin.root / "nowhere"))
     (found,) = repository.findings(ask_remote=True)
     assert found.startswith(
-        "remote-not-asked: the remote origin could not be asked for the tag v1.2.3: fatal:"
+        "remote-not-asked: the tag v1.2.3 could not be checked on the remote origin: fatal:"
     )
 
 
@@ -226,10 +226,10 @@ def test_a_literal_prefix_stays(make: Any) -> None:
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        ("1.3.0", "1.3.0 is not higher than 1.3.0, which is released as v1.3.0"),
-        ("1.3", "1.3 is not higher than 1.3.0, which is released as v1.3.0"),
+        ("1.3.0", "1.3.0 is not higher than 1.3.0, which was released as v1.3.0"),
+        ("1.3", "1.3 is not higher than 1.3.0, which was released as v1.3.0"),
         ("1.3.0rc1", "1.3.0rc1 is not higher than 1.3.0"),
-        ("2.0", "the tag 2.0.0 exists already"),
+        ("2.0", "the tag 2.0.0 already exists"),
         ("1.4.0+x", "1.4.0+x is a local version"),
         ("next", "'next' is not a PEP 440 version"),
     ],
@@ -247,7 +247,7 @@ def test_a_release_refuses_versions(version: str, message: str, make: Any) -> No
 
 
 def test_a_release_refuses_to_go_back(make: Any) -> None:
-    with pytest.raises(UsageError, match=r"1\.2\.2 is lower than the version now, 1\.2\.3"):
+    with pytest.raises(UsageError, match=r"1\.2\.2 is lower than the current version 1\.2\.3"):
         make(pyproject__toml=STATIC).release("1.2.2", current="1.2.3")
 
 
@@ -282,7 +282,7 @@ def test_a_commit_that_is_refused_leaves_everything_as_it_was(make: Any) -> None
     hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
     hook.chmod(0o755)
     before = repository.git("rev-parse", "HEAD")
-    with pytest.raises(VersionError, match="git commit failed, and the files are as they were: not today"):
+    with pytest.raises(VersionError, match="git commit failed, and the files were restored: not today"):
         repository.release("1.3.0", current="1.2.3")
     assert (repository.root / "pyproject.toml").read_text() == STATIC
     assert repository.git("status", "--porcelain") == ""

@@ -135,7 +135,7 @@ def test_an_answer_of_the_build_backend_that_is_none(tmp_path: Path) -> None:
 
 
 def test_nobody_to_ask(tmp_path: Path) -> None:
-    with pytest.raises(VersionError, match="known to the build backend only"):
+    with pytest.raises(VersionError, match="only the build backend"):
         resolve(tmp_path, {"project": DYNAMIC})
 
 
@@ -147,7 +147,7 @@ def test_nobody_to_ask(tmp_path: Path) -> None:
     ],
 )
 def test_a_build_that_asks_us_is_a_circle(pyproject: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(VersionError, match="is told to take it from the build") as caught:
+    with pytest.raises(VersionError, match="is configured to take it from the build") as caught:
         resolve(tmp_path, pyproject, ask_backend=never)
     assert str(caught.value.hint) == 'Set tool.publish-all.version.source to "git" or "attribute".'
 
@@ -181,7 +181,7 @@ def test_the_attribute(tmp_path: Path) -> None:
 
 
 def test_the_attribute_needs_a_path(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"source: is \"attribute\", without a path"):
+    with pytest.raises(ConfigurationError, match=r"source: is \"attribute\", which needs a path"):
         attribute(tmp_path, None, path=None)
 
 

@@ -95,7 +95,7 @@ def test_the_attribute_is_the_first_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sync", "files", "message"),
     [
-        ('["gone.toml"]', {}, "gone.toml: can't be read"),
+        ('["gone.toml"]', {}, "gone.toml: cannot be read"),
         ('["gone/*.toml"]', {}, "no file is like gone/*.toml"),
         ('["none.toml"]', {"none.toml": b"[project]\n"}, "none.toml: no version is written there"),
         ('["README.md"]', {"README.md": b"1.2.3"}, "README.md needs a pattern"),
@@ -178,7 +178,7 @@ def test_files_of_other_ecosystems_are_known_by_name(
         ("Cargo.toml", b'[dependencies.x]\nversion = "1"\n', "no version is written there"),
         ("package.json", b'{"engines": {"version": "1"}}', "no version is written there"),
         ("package.json", b'["version"]', "no version is written there"),
-        ("package.json", b'{"version": "1",}', "package.json: is not JSON"),
+        ("package.json", b'{"version": "1",}', "package.json: is not valid JSON"),
     ],
 )
 def test_a_file_without_a_version_of_its_own(name: str, data: bytes, message: str, tmp_path: Path) -> None:

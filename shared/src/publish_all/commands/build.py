@@ -1,4 +1,4 @@
-"""Build all build variants of a project, and write down what was built where."""
+"""Build all build variants of a project, and record the built files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class BuildOptions:
     `kinds` is a subset of `KINDS`; `output` overrides `dist-dir`. `wheel_tags` asks for the platform
     wheels of these tags and nothing else; with `allow_missing`, those whose prebuilt files are not
     there are left out. `reproduce` builds a second time elsewhere and compares. `manifest` is a file to
-    list what was built in, for another job: before it is written, the commands of `before-publish` must pass.
+    list the built files in, for another job. Before it is written, the commands of `before-publish` must pass.
     `members` asks for the members of the workspace of these names, empty for all of them.
     """
 
@@ -66,7 +66,7 @@ class BuildOptions:
 
 
 def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildSummary:
-    """Build and write down what was built. Raises `PublishAllError` of the branch that fits.
+    """Build, and record the built files. Raises `PublishAllError`.
 
     `options.manifest` is not overwritten if it is a file of another kind.
     """
@@ -216,8 +216,12 @@ def _tell_other_versions(
     version = project_version(config, runtime=options.runtime, listener=listener)
     for each in variants:
         if version is not None and Version(each.version).public != version.version.public:
-            text = f"{each.label} is {each.version}, as its own file says, and the project is {version.text}"
-            listener(Note(message=f"{text}: `sync` of [tool.publish-all.version] keeps them in step"))
+            text = f"{each.label} has the version {each.version} in its own file, but the project has {version.text}"
+            listener(
+                Note(
+                    message=f"{text}: add the file to `sync` of [tool.publish-all.version] to keep them in sync"
+                )
+            )
 
 
 def _wanted(
@@ -231,7 +235,7 @@ def _wanted(
         )
     if not any(distributions_of(wanted, options.kinds)):
         msg = f"there is no {' and no '.join(options.kinds)} to build of {_summary(variants)}"
-        raise UsageError(msg, hint="A variant with `wheels` has an sdist only if it states `sdist = true`.")
+        raise UsageError(msg, hint="A variant with `wheels` has an sdist only with `sdist = true`.")
     return wanted
 
 

@@ -1,4 +1,4 @@
-"""Check distributions offline: files that are named, a fresh build, or what was built before."""
+"""Check distributions offline: the given files, a new build, or the files of the last build."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check(
     config = project_of_files(options.directory, optional=bool(options.files), members=options.members)
     known = options.runtime.known(config)
     names = options.connection.repositories or (config.publish_to if config is not None else ())
-    # Before the build: it may take long, and a name that nobody knows is told at once.
+    # Before the build, which can take long, so that unknown names are reported at once.
     public = {name: known.get(name).public for name in names}
     with temporary_folder() as folder:
         found = find_all_files(config, options, listener, folder, output=folder)

@@ -157,5 +157,5 @@ def _credential(config: RepositoryConfig, credentials: Credentials) -> str:
     except CredentialError as error:
         return f"refused: {error.message}"
     except RepositoryError as error:
-        return f"not known: {error.message}"
+        return f"unknown: {error.message}"
     return f"{found.username}, {found.origin}" if found is not None else "none found"

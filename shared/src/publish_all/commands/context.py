@@ -1,4 +1,4 @@
-"""What every use case starts from: the project's configuration and the repositories known to it."""
+"""The common start of all use cases: the configuration of the project and its known repositories."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ if TYPE_CHECKING:  # files that are named are published without
 class Runtime:
     """The outside world, with its production defaults: tests pass their own.
 
-    `run` runs programs such as git, `run_project` what the project can change. `folders` None means the usual
+    `run` runs programs such as git, `run_project` code of the project. `folders` None means the usual
     ones; `built_version` is the version that the project was built as, for a run without project code: it takes the
-    place of what the build backend would say (empty: nobody knows it). `versions` are the projects' versions that were asked for in this run, and `repositories` what was read for `known`.
+    place of the version from the build backend (empty: unknown). `versions` caches the versions of projects in this run,
+    and `repositories` the results of `known`.
     `isolation`, `refresh` and when the run `started` are about build environments, see `BuildSettings`.
     """
 
@@ -56,7 +57,7 @@ class Runtime:
     def known(self, config: ProjectConfig | None, wanted: Sequence[str] = ()) -> KnownRepositories:
         """All repositories known to a project, or outside of any, read once in a run. Raises `ConfigurationError`.
 
-        If some are `wanted`, only what is needed for these has to be read.
+        If some are `wanted`, only the files for these need to be read.
         """
         from publish_all.config.known import known_repositories
 
@@ -100,8 +101,8 @@ def project_of_files(
 def project_version(config: ProjectConfig, *, runtime: Runtime, listener: Listener) -> ResolvedVersion | None:
     """The one version of the project, or None where only its build variants have one.
 
-    Asks the build backend in a worker process if the project's version is the backend's business, and tells
-    what is surprising about a version, once in a run. Raises `VersionError`.
+    Asks the build backend in a worker process if it computes the version. A note about an unexpected
+    version is shown once per run. Raises `VersionError`.
     """
     if config.root not in runtime.versions:
         found = _ask_version(config, runtime=runtime, listener=listener)
@@ -119,7 +120,7 @@ def _ask_version(config: ProjectConfig, *, runtime: Runtime, listener: Listener)
 
         if runtime.built_version is not None:
             if not runtime.built_version:
-                msg = "the manifest does not state the version of the project, which only its build backend knows"
+                msg = "the manifest does not have the version of the project, which only the build backend knows"
                 raise errors.VersionError(msg, hint="Build again with `publish-all build --manifest FILE`.")
             return runtime.built_version
         return ask_version(config.root, listener=listener, settings=runtime.build_settings(config))
@@ -224,7 +225,7 @@ def distribution_names(config: ProjectConfig) -> tuple[NormalizedName, ...]:
     try:
         variants = resolve_variants(config, version="0", base=True)
     except errors.ConfigurationError:
-        # Without a name of its own the project has those of its variants only.
+        # A project without a name has only the names of its variants.
         variants = resolve_variants(config, version="0")
     return tuple(dict.fromkeys(canonicalize_name(each.project) for each in variants))
 

@@ -1,7 +1,7 @@
-"""Whether PyPI is meant where nothing says where to publish to.
+"""Check that PyPI is the intended destination if none is configured.
 
-`publish-to` defaults to `["pypi"]`. A project of a company that has configured its index for other tools
-only would go to the public then, and an upload to PyPI cannot be taken back.
+`publish-to` defaults to `["pypi"]`. If a company has configured its index only for other
+tools, its project would become public, and an upload to PyPI cannot be undone.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def check_other_places(config: ProjectConfig | None, runtime: Runtime, *, listen
         places = ", ".join(dict.fromkeys(f"{each.shown} ({each.origin})" for each in others))
         commands = dict.fromkeys((f"-r {DEFAULT}", *(each.options for each in others)))
         lines = "\n".join(f"  publish-all publish {each}" for each in commands)
-        msg = f"nothing says whether to publish to {DEFAULT}, which is the default here, or to {places}"
-        hint = f"Run one of these, or state publish-to in [tool.publish-all]:\n{lines}"
+        msg = f"it is not clear whether to publish to {DEFAULT} (the default) or to {places}"
+        hint = f"Run one of these, or set publish-to in [tool.publish-all]:\n{lines}"
         raise UsageError(msg, hint=hint)
     for shown, origin in _sources(tools):
-        listener(Note(message=f"{origin} installs from {shown}; uploads go to {DEFAULT}."))
+        listener(Note(message=f"{origin} installs from {shown}, but uploads go to {DEFAULT}."))
 
 
 def _in_project(tools: ToolSettings) -> Iterator[_Other]:
@@ -67,7 +67,7 @@ def _in_variables(tools: ToolSettings) -> Iterator[_Other]:
 
 
 def _sources(tools: ToolSettings) -> Iterator[tuple[str, str]]:
-    """Sources beside PyPI, and mirrors of this machine: what is installed from, and who says so."""
+    """Additional sources and mirrors for installs, with their origins."""
     for each in tools.entries:
         if each.name and each.url is None and each.is_source and (each.of_project or each.replaces_pypi):
             yield each.name, each.origin

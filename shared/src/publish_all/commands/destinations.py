@@ -1,4 +1,4 @@
-"""Where a run publishes to: names on the command line or in the configuration, made into repositories."""
+"""The destinations of a run: the repositories from the command line or the configuration."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:  # a folder needs neither network nor credential
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionOptions:
-    """How repositories are reached, and with what credential, as the command line says it.
+    """The options of the command line for the connection to repositories, and the credential.
 
     `repository_url` is an upload URL used as it is, under the name of the one repository that is
-    named, or its host. `timeout` is in seconds per network operation; `ask` prompts a person, None
-    where nobody can be asked. `signer` makes attestations, None for Sigstore's public service.
+    named, or its host. `timeout` is in seconds per network operation; `ask` asks the user, None
+    without a terminal. `signer` makes attestations, None for Sigstore's public service.
     """
 
     repositories: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class ConnectionOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """The repositories that were chosen, in order, and what is needed to speak to them, made when it is first used."""
+    """The chosen repositories in order, and their connections, which are created at first use."""
 
     chosen: tuple[RepositoryConfig, ...]
     known: KnownRepositories
@@ -172,15 +172,15 @@ def _configurations(
 ) -> tuple[RepositoryConfig, ...]:
     if options.repository_url is not None:
         if len(options.repositories) > 1:
-            msg = "--repository-url goes with one repository, not with several"
-            raise UsageError(msg, hint="Name one repository with -r, or none.")
+            msg = "--repository-url can be used for one repository only"
+            raise UsageError(msg, hint="Use -r at most once.")
         return (ad_hoc(options.repository_url, *options.repositories),)
     chosen: dict[str, RepositoryConfig] = {}
     for name in names:
         found = known.get(name)
         if chosen.setdefault(found.name, found).owner != found.owner:
-            msg = f"{' and '.join(names)} name a repository with two owners"
-            raise UsageError(msg, hint="Run the command once for each owner.")
+            msg = f"{' and '.join(names)} are the same repository with two owners"
+            raise UsageError(msg, hint="Run the command separately for each owner.")
     return tuple(chosen.values())
 
 
@@ -193,8 +193,8 @@ def _key_password(ask: Ask | None) -> Callable[[Path], str] | None:
 def _explicit(options: ConnectionOptions, chosen: Sequence[RepositoryConfig]) -> Explicit:
     if len(chosen) != 1:
         names = ", ".join(each.name for each in chosen)
-        msg = f"--username and --password are for one repository, and there are several: {names}"
-        raise UsageError(msg, hint="Name the repository with -r, or set PUBLISH_ALL_<NAME>_TOKEN for each.")
+        msg = f"--username and --password can be used for one repository only, not for several: {names}"
+        raise UsageError(msg, hint="Select one repository with -r, or set PUBLISH_ALL_<NAME>_TOKEN for each.")
     from publish_all.credentials.default_chain import Explicit
 
     return Explicit(chosen[0].name, username=options.username, password=options.password)
@@ -215,6 +215,6 @@ def open_registry(
 
     (found,) = open_connection(config, or_default_registry(options), listener=listener).repositories()
     if not isinstance(found, OciRepository):
-        msg = f"{found.name} is not an OCI registry, but a repository of the kind {found.kind.name}"
-        raise UsageError(msg, hint="Name an OCI registry with -r, such as `-r github`.")
+        msg = f"{found.name} is not an OCI registry (its kind is {found.kind.name})"
+        raise UsageError(msg, hint="Select an OCI registry with -r, such as `-r github`.")
     return found

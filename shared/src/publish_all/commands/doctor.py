@@ -1,4 +1,4 @@
-"""Doctor: what publish would meet, told before it is tried. Nothing is uploaded, no token is minted.
+"""Doctor: report the problems that a publish would have. Nothing is uploaded, and no token is requested.
 
 It takes the steps of `publish` up to its preflight, and goes on where publish would stop.
 """
@@ -30,9 +30,9 @@ from publish_all.upload.preflight import preflight
 
 
 def doctor(options: PublishOptions, *, listener: Listener = ignore) -> DoctorReport:
-    """Look at everything that a publish depends on, at no repository and no git remote where that is to be `offline`.
+    """Check everything that a publish needs; with `offline`, without repositories and git remotes.
 
-    Raises nothing for what is wrong with it.
+    Never raises for problems of the project.
     """
     seen = _Doctor(options, listener)
     try:
@@ -51,7 +51,7 @@ def doctor(options: PublishOptions, *, listener: Listener = ignore) -> DoctorRep
 
 
 class _Doctor:
-    """Looks at things in the order of publish, so that the first failure tells the exit code."""
+    """Checks things in the order of publish, so that the first failure gives the exit code."""
 
     def __init__(self, options: PublishOptions, listener: Listener) -> None:
         self._options = options
@@ -110,7 +110,7 @@ class _Doctor:
                 open_connection(config, stated, listener=ignore)
             except PublishAllError as error:
                 self.project.failed(error)
-                self.project.untested.append("the destinations: none of them is sent the credential")
+                self.project.untested.append("the destinations: no credential was sent")
                 return
         for connection in connections:
             section = self._section(", ".join(connection.repositories) or "destination")
@@ -133,7 +133,7 @@ class _Doctor:
             return Journal()
 
     def _tell(self, config: ProjectConfig, prepared: Prepared) -> None:
-        """Tell of version, files and checks, and why some of them could not be had."""
+        """Report version, files and checks, and why some of them are missing."""
         project, versions = self.project, self._options.runtime.versions
         for each in config.projects:
             if each.root in versions:
@@ -146,7 +146,7 @@ class _Doctor:
             files = [file for each in prepared.files for file in each.distributions]
             project.fact("files", f"{count(len(files), 'file')}, {size(sum(each.size for each in files))}")
         else:
-            project.untested.append("the files: there are none to look at")
+            project.untested.append("the files: there are none")
         if prepared.checked is not None:
             project.add(*prepared.checked.all_findings)
         for error in prepared.errors:

@@ -56,15 +56,15 @@ _WRONG_ADDRESS = frozenset({INDEX_URL.code, NO_UPLOAD_API.code, GITHUB_HAS_NO_PY
 _SHOWN_HASH = 12
 _FILES_IN_WORDS = {
     "upload": "to upload",
-    "present": "there already, with the same bytes",
-    "skip": "there with other bytes, skipped",
-    "conflict": "there with other bytes",
+    "present": "already uploaded, with the same content",
+    "skip": "already uploaded with other content, skipped",
+    "conflict": "already uploaded with other content",
 }
 
 
 @dataclass
 class DestinationExam:
-    """Looks at one destination, and tells its section."""
+    """Checks one destination, and adds its section to the report."""
 
     repository: Repository
     opened: Connection
@@ -104,9 +104,9 @@ class DestinationExam:
                 if sizes:
                     section.fact("files", f"{count(len(sizes), 'file')} {text}, {size(sum(sizes))}")
             if not local and any(each.action == "upload" for each in answer.files):
-                section.untested.append(f"what {name} says to a file: only an upload tells")
+                section.untested.append(f"checks that {name} makes only during an upload")
         elif planned is not None:
-            section.untested.append(f"whether {name} takes the files, and what it has already: {_OFFLINE}")
+            section.untested.append(f"whether {name} accepts the files, and which files it has: {_OFFLINE}")
         self._tell_publishers(self._tell_names(projects, files))
 
     def _request(self, project: NormalizedName | None) -> CredentialRequest:
@@ -147,13 +147,13 @@ class DestinationExam:
         on_github = hostname_of(self.repository.url) in HOSTS["github"] | HOSTS["releases"]
         needed = self.repository.capabilities.public or on_github
         if offline and (workflow := self._publishing_workflow()) is not None:
-            section.fact("credential", f"none on this machine; the job at {workflow} has its own")
+            section.fact("credential", f"not found on this machine; the job at {workflow} has one")
         elif offline and self._may_have_identity():
             section.untested.append(f"trusted publishing to {name}: {_OFFLINE}")
         elif not needed:
-            section.untested.append(f"whether {name} wants a credential; none was found")
+            section.untested.append(f"whether {name} needs a credential; none was found")
         elif CREDENTIAL_MISSING.code not in section.codes:
-            # Once is enough, though each project may have a variable of its own.
+            # Reported once, although each project may have its own variable.
             request = self._request(project)
             error = explain_missing(request, self.opened.credentials.trace(request))
             section.fail(error.findings, CredentialError.exit_code)
@@ -163,7 +163,7 @@ class DestinationExam:
         return self.options.connection.auth != "token" and identity.provider is not None
 
     def _publishing_workflow(self) -> str | None:
-        """The file and line of a job that publishes there, with all that it needs for that; None if there is none."""
+        """The file and line of a job that publishes there, with all required permissions; None if there is none."""
         name, default = canonical(self.stated.name), tuple(map(canonical, self.config.publish_to))
         permission = (name in FIXED and self.stated.kind.permission) or "id-token"
         for job in self._jobs:
@@ -192,7 +192,7 @@ class DestinationExam:
                 listing = repository.index(project).listing(project)
             except HttpError as error:
                 # The preflight has asked the same, and told it.
-                section.untested.append(f"what {repository.name} has of {project}: {error.message}")
+                section.untested.append(f"the files of {project} on {repository.name}: {error.message}")
                 known = False
                 continue
             section.fail(listing.findings, 1)
@@ -202,7 +202,7 @@ class DestinationExam:
                 self._tell_there(project, listing.page, [each for each in files if each.project == project])
             elif listing.known:
                 new.append(project)
-                section.fact("name", f"{project}: not there yet; the first upload makes it")
+                section.fact("name", f"{project}: a new project, created by the first upload")
                 if repository.capabilities.public:
                     section.fail([*self._against_new(project, repository)], 1)
         section.fail([*self._clock()], 1)
@@ -218,11 +218,11 @@ class DestinationExam:
                 # The project may be older than the rule, and so be there.
                 self.section.add(replace(finding, severity=Severity.WARNING))
         if projects:
-            reason = _OFFLINE if self.options.offline else "it could not be asked"
+            reason = _OFFLINE if self.options.offline else "it could not be reached"
             self.section.untested.append(f"whether the names are free at {self.repository.name}: {reason}")
 
     def _against_new(self, project: NormalizedName, repository: LegacyRepository) -> Iterator[Finding]:
-        """What stands against making this project on a public index."""
+        """Reasons why this project cannot be created on a public index."""
         finding = prohibited(project, repository=repository.name)
         if finding is not None:
             yield finding
@@ -238,7 +238,7 @@ class DestinationExam:
 
     def _tell_there(self, project: NormalizedName, page: ProjectPage, files: Sequence[Distribution]) -> None:
         """Tell of a project that is there: its files, and whether it seems to be somebody else's."""
-        self.section.fact("name", f"{project}: there, with {count(len(page.files), 'file')}")
+        self.section.fact("name", f"{project}: exists, with {count(len(page.files), 'file')}")
         for each in files:
             if (listed := page.file(each.filename)) is not None:
                 ours, theirs = each.digests.sha256, listed.hashes.get("sha256")
@@ -306,7 +306,7 @@ class DestinationExam:
             return
         first = publishers[0]
         message = (
-            f"{len(new)} projects are new here ({', '.join(new)}), and the workflow publishes all of them from one "
+            f"{len(new)} projects are new here ({', '.join(new)}), but the workflow publishes all of them from one "
             f"environment: {first['Environment name']}."
         )
         url, where = self.repository.url, first["Workflow name"]
@@ -347,7 +347,7 @@ class DestinationExam:
 def _in_words(credential: Credential) -> str:
     """Kind, place, host, scope and expiry of a credential; nothing of its value."""
     if credential.kind is CredentialKind.TRUSTED_PUBLISHING:
-        return f"{credential.origin}, for {credential.host}; a token is minted with the first upload"
+        return f"{credential.origin}, for {credential.host}; a token is requested for the first upload"
     token = read_pypi_token(credential.secret.reveal())
     expires = token.expires if token is not None else credential.expires
     until = f", until {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime(expires))}" if expires else ""

@@ -40,7 +40,7 @@ _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
 class Section:
-    """What is known so far of one thing that is looked at. `failures` are the exit codes of all sections, in order."""
+    """The results of one section of the report. `failures` are the exit codes of all sections, in order."""
 
     def __init__(self, name: str, failures: list[int], listener: Listener) -> None:
         self.name = name
@@ -57,7 +57,7 @@ class Section:
         return frozenset(finding.code for finding, _ in self._found)
 
     def add(self, *findings: Finding) -> None:
-        """Keep each once; what is the same in several files is one finding about all of them."""
+        """Add findings without duplicates. The same finding in several files becomes one about all of them."""
         for each in findings:
             places = self._found.setdefault((replace(each, where=""), bool(each.where)), [])
             places += [each.where] if each.where not in places else []
@@ -165,12 +165,12 @@ def _tag(config: ProjectConfig, version: ResolvedVersion, runtime: Runtime) -> I
             tag = tag_name(version.version, prefix=prefix, last=last)
             if tag_of(version.version, config.root, prefix=prefix, environment=environment, run=run) is None:
                 yield TAG_MISSING.found(
-                    f"there is no tag {tag} on HEAD; the last one is {last}, {count(distance, 'commit')} before",
+                    f"HEAD does not have the tag {tag}; the last tag is {last}, {count(distance, 'commit')} before",
                     hint=f"To release, tag HEAD: git tag {tag}",
                 )
             return
     yield BETWEEN_TAGS.found(
-        f"{version.text} is counted: HEAD is {count(distance, 'commit')} after the tag {last}"
+        f"{version.text} is a development version: HEAD is {count(distance, 'commit')} after the tag {last}"
     )
 
 
@@ -185,7 +185,7 @@ def _licence(config: ProjectConfig) -> Iterator[Finding]:
     )
     elsewhere = "license" in project.get("dynamic", ()) or (config.root / "setup.py").is_file()
     if (project or poetry) and not stated and not elsewhere:
-        yield NO_LICENCE.found("pyproject.toml states no licence", where="pyproject.toml")
+        yield NO_LICENCE.found("pyproject.toml has no licence", where="pyproject.toml")
 
 
 def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -195,7 +195,7 @@ def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Fi
     if uses_hatch and said != "publish-all":
         now = f"is {said!r}" if said else "is not set"
         yield HATCH_PUBLISHER_UNSET.found(
-            f"HATCH_PUBLISHER {now}, so `hatch publish` without `-p publish-all` is Hatch's own"
+            f"HATCH_PUBLISHER {now}, so `hatch publish` uses publish-all only with `-p publish-all`"
         )
     declared = PLUGIN in table(tool, "poetry", "requires-plugins")
     if ("poetry" in tool or backend.startswith("poetry.core")) and not declared:

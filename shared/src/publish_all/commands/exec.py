@@ -1,4 +1,4 @@
-"""Run a command that installs from our repositories, through an index that lives as long as it does.
+"""Run a command that installs from our repositories, with a temporary index.
 
 Needs the extra `serve`: see `index.ensure_installed`.
 """
@@ -70,22 +70,22 @@ def execute(
     """Run a command over an index, on any free port if it is 0. Returns the command's exit code.
 
     Unless `no_fallback`, names that are not private come from the index that pip or uv would use, or PyPI.
-    Raises `PublishAllError` for what is ours, such as a command that would install from elsewhere too.
+    Raises `PublishAllError`, for example for a command that would also install from other indexes.
     """
     if not command:
-        msg = "there is no command to run"
-        raise UsageError(msg, hint="Write it after `--`, as `-- pip install kindling-synapse`.")
+        msg = "no command given"
+        raise UsageError(msg, hint="Add it after `--`, for example `-- pip install kindling-synapse`.")
     cwd = cwd or Path.cwd()
     runtime = options.connection.runtime
     clients = clients_of(command)
     settings = _settings(clients, runtime, cwd)
     for each in filter(None, map(locks, clients)):
-        text = f"`{each}` may write a lock file, which would record the address of this index, gone when the command ends."
-        more = "To lock, run `publish-all serve` at an address that stays, and name that as the index."
+        text = f"`{each}` may write a lock file with the address of this index, which stops working when the command ends."
+        more = "To lock, run `publish-all serve` at a permanent address, and use it as the index."
         listener(Note(message=f"{text} {more}"))
     for note in settings.notes():
         listener(Note(message=note))
-    # For this run only: nobody else on this machine gets in.
+    # Only for this run, so that other users of this machine have no access.
     password = secrets.token_urlsafe(32)
     own = _own_options(options, settings, password)
     if not no_fallback and not own.fallbacks:
@@ -117,8 +117,8 @@ def execute(
                 )
                 code = run(command, cwd=cwd, environment=child)
             except OSError as error:
-                msg = f"{command[0]} can't be started: {error.strerror or error}"
-                raise UsageError(msg, hint="See whether it is installed, and on PATH.") from error
+                msg = f"{command[0]} cannot be started: {error.strerror or error}"
+                raise UsageError(msg, hint="Check that it is installed and on PATH.") from error
         if code:
             # pip and uv show the status of an answer at most, and none of its words.
             for each in index.service.refusals:
@@ -164,11 +164,13 @@ def _with_fallback(own: IndexOptions, settings: ClientSettings, listener: Listen
     """With the index that pip or uv would use, or PyPI, for names that are not private."""
     mirror, refused = settings.mirror, None
     if settings.closed:
-        refused = "no-index is set, so names that are not private are not looked up anywhere else"
+        refused = "no-index is set, so names that are not private cannot be found"
     elif mirror is not None and not re.match(r"(?i)https?://", mirror.value):
-        refused = f"{mirror.origin} names {shown_or_raw(mirror.value)}, which is not an http index, so it is not used"
+        refused = (
+            f"{mirror.origin} has {shown_or_raw(mirror.value)}, which is not an http index and is not used"
+        )
     if refused is not None:
-        listener(Note(message=f"{refused}. Name an index for them with --fallback."))
+        listener(Note(message=f"{refused}. Add an index for them with --fallback."))
         return own
     return replace(own, default_fallback=mirror.value if mirror is not None else PYPI)
 
@@ -264,9 +266,7 @@ def _refusal(places: Sequence[Place], index: Index, cwd: Path) -> UsageError:
         before = [each.url for each in index.service.routing.fallbacks] if added else []
         urls = dict.fromkeys([*before, *(each.value for each in wanted)])
         options = " ".join(f"--fallback {shown_or_raw(each)}" for each in urls)
-        hint = (
-            f"Remove it, and write before `--` instead: {options}. Private names are never looked up there."
-        )
+        hint = f"Remove it, and add this before `--` instead: {options}. Private names are never taken from there."
     return UsageError("; ".join(said), hint=hint)
 
 
@@ -275,10 +275,10 @@ def _words(place: Place, index: Index, cwd: Path) -> str:
     if option == ELSEWHERE:
         return f"{where}: {place.value} comes from {', '.join(index.names)} only"
     if option == UNREADABLE:
-        said = "cannot be read before the command starts, so it may name other indexes"
+        said = "cannot be read before the command starts, and may contain other indexes"
         return f"{where}: {place.value} {said}"
     if place.value and option not in {"--no-index", "--isolated"}:
         option += f" {shown_or_raw(place.value)}"
     if names_index(place):
-        return f"{where}: {option} names another index, which would be asked for private names"
-    return f"{where}: {option} would install from other places than this index"
+        return f"{where}: {option} is another index, which would be asked for private names"
+    return f"{where}: {option} would install from other places"

@@ -1,6 +1,6 @@
-"""Which files a publish is about: those named, those just built, those that a manifest lists, or those that fit by name.
+"""The files of a publish: the given ones, new builds, those in a manifest, or those with matching names.
 
-Never whatever else lies in the output folder.
+Other files in the output folder are never used.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from publish_all.upload.retry import Cancellation
 if TYPE_CHECKING:  # files that are named are of no build variant
     from publish_all.variants.variant import BuildVariant
 
-# What publish-all kept beside the files before it had a folder of its own for it.
+# Files of older versions, which had no state folder.
 _OLD_NAMES = frozenset({"publish-all.json", "publish-all.lock", "publish-all.journal.jsonl"})
-_NAME_FILES = "Name wheels and sdists; to build and publish the project, name none."
+_NAME_FILES = "Add wheels and sdists, or run the command without files to build the project."
 
 
 def _never() -> AbstractContextManager[Cancellation]:
@@ -37,17 +37,16 @@ class PublishOptions:
     """What to publish and how; also what `doctor` and `check` look at.
 
     `files` are published as they are, instead of the project; `variants` names some of the build
-    variants, `itself` asks for the project and none of them; `build` False takes what was built before, which is
-    what the file `manifest` lists where one is named; with
+    variants, `itself` asks for the project and none of them; `build` False uses the files of the last build, or
+    those in the file `manifest`; with
     `allow_missing`, platform wheels whose files are not there are left out; `fresh` forgets an unfinished run; `output`
-    is where built files lie, instead of `dist-dir`. With `source`, the very files that this repository has
-    of `releases` (`NAME==VERSION`) are published. `rehearse` publishes to the test index first, and goes on
-    only if what is there can be installed and imported. `receipt` is a file to write down what OCI
-    repositories are given, which then leave the listing of it to `finalize`. `offline` asks no repository and no
-    git remote, which `doctor` can do without.
+    is the folder of built files instead of `dist-dir`. With `source`, the files of `releases`
+    (`NAME==VERSION`) in this repository are published. `rehearse` publishes to the test index first, and continues
+    only if the files there can be installed and imported. `receipt` is a file that records the files pushed to OCI
+    repositories, which `finalize` lists later. `offline` uses no repository and no git remote (for `doctor`).
     `members` asks for the members of the workspace of these names, empty for all of them.
     `verify_timeout` is in seconds, None for the default. `cancelling` is entered around preflight and
-    uploads: what it gives can end them early.
+    uploads, and can end them early.
     """
 
     directory: Path
@@ -88,7 +87,7 @@ class PublishOptions:
 class FoundFiles:
     """The files of a project to publish, and the build variants that they come from (none for files that were named).
 
-    `config` is the project's, None outside of any. `built`: publish-all built them; so all that is wrong with them is an error.
+    `config` is None outside of a project. `built`: publish-all has built them, so every problem is an error.
     """
 
     config: ProjectConfig | None = None
@@ -98,8 +97,8 @@ class FoundFiles:
 
 
 def named_files(paths: Sequence[Path], listener: Listener) -> FoundFiles:
-    """The files that were named. Raises `UsageError` for one that does not exist, `DistributionError` for all
-    that are no distributions.
+    """The files that were named. Raises `UsageError` for one that does not exist, `DistributionError` for
+    files that are not distributions.
 
     Attestations, which `dist/*` names too, go along with the files that they are for. What an older
     publish-all kept in `dist` is left out.
@@ -107,14 +106,14 @@ def named_files(paths: Sequence[Path], listener: Listener) -> FoundFiles:
     files = []
     for path in paths:
         if not path.is_file():
-            raise UsageError(f"there is no file {path}", hint=_NAME_FILES)
+            raise UsageError(f"no file {path} found", hint=_NAME_FILES)
         if path.name in _OLD_NAMES:
             note_old_files([path], listener)
         elif path.suffix != ATTESTATION_SUFFIX:
             files.append(path)
     if paths and not files:
         names = ", ".join(path.name for path in paths)
-        raise UsageError(f"{names}: no wheel or sdist", hint=_NAME_FILES)
+        raise UsageError(f"{names}: not a wheel or sdist", hint=_NAME_FILES)
     found: list[Distribution] = []
     broken: list[DistributionError] = []
     for path in files:
@@ -123,7 +122,7 @@ def named_files(paths: Sequence[Path], listener: Listener) -> FoundFiles:
         except DistributionError as error:
             broken.append(error)
     if len(broken) > 1:
-        msg = f"{len(broken)} of {len(files)} files can't be read as wheels and sdists"
+        msg = f"{len(broken)} of {len(files)} files are not valid wheels or sdists"
         raise DistributionError(msg, findings=[finding for each in broken for finding in findings_of(each)])
     if broken:
         raise broken[0]
@@ -134,4 +133,6 @@ def note_old_files(paths: Iterable[Path], listener: Listener) -> None:
     """Say of each file that an older publish-all kept in `dist` that it is not used any more."""
     for path in paths:
         if path.name in _OLD_NAMES:
-            listener(Note(message=f"{path} is from an older publish-all and is ignored; delete it"))
+            listener(
+                Note(message=f"{path} was written by an older publish-all and is ignored. You can delete it")
+            )

@@ -39,17 +39,16 @@ from publish_all.repositories.oci_registry import Manifest
 from publish_all.repositories.repository import ReleaseOutcome, in_parallel
 from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
 
-_CONFLICT = "there are files of the same names with other bytes; nothing was listed"
+_CONFLICT = "files with the same names and other content already exist; nothing was listed"
 
 
 def finalize(
     directory: Path, receipts: Sequence[Path], options: ConnectionOptions, *, listener: Listener = ignore
 ) -> tuple[PushedRelease, ...]:
-    """List all files of receipts that `publish --receipt` wrote; what is listed already stays. The releases that are listed now.
+    """List the files of receipts from `publish --receipt`, and keep the files that are already listed. Returns the releases.
 
-    Without a repository in `options`, the receipts say which one it is. A receipt comes from another job, so what it
-    says of a file must be what the manifest behind its digest says. Nothing is written if any file is there with other
-    bytes. Raises `ConflictError`, `UsageError` for receipts of another repository or with other facts,
+    Without a repository in `options`, that of the receipts is used. A receipt comes from another job, so it is compared
+    with the manifests that it lists. Nothing is written if a file exists with other content. Raises `ConflictError`, `UsageError` for receipts of another repository or with other facts,
     `PartialPublishError` if some releases are listed and others not.
     """
     releases = joined(release for path in receipts for release in read_receipt(path))
@@ -60,8 +59,8 @@ def finalize(
     repository = open_registry(config, options, listener=listener)
     others = sorted({each.url for each in releases} - {repository.url})
     if others:  # another place has not got the files
-        msg = f"the receipts are for {', '.join(others)}, and {repository.name} is {repository.url}"
-        raise _unusable(msg, repository.name, "Name that repository with -r, with the same owner.")
+        msg = f"the receipts are for {', '.join(others)}, but {repository.name} is {repository.url}"
+        raise _unusable(msg, repository.name, "Select that repository with -r, with the same owner.")
     _check_files(repository, releases)
     conflicts = tuple(finding for each in releases for finding in repository.conflicts(each))
     if conflicts:
@@ -73,7 +72,7 @@ def finalize(
         try:
             outcome = _list(repository, release)
         except CredentialError as error:
-            # Each project is a package of its own in the registry, with rights of its own.
+            # Each project is a separate package in the registry, with separate permissions.
             refused, outcome = error, ReleaseOutcome(complete=False, findings=findings_of(error))
         for finding in outcome.findings:
             listener(Found(finding=finding))
@@ -103,7 +102,7 @@ def _check_files(repository: OciRepository, releases: Sequence[PushedRelease]) -
 
 
 def _wrong(release: PushedRelease, entry: Entry, found: Manifest | None) -> str | None:
-    """What a receipt says of a file that its manifest does not say; None where both agree."""
+    """The difference between a file in a receipt and its manifest; None if there is none."""
     if found is None:
         return f"the registry does not have its manifest {entry.digest}"
     try:
@@ -113,7 +112,7 @@ def _wrong(release: PushedRelease, entry: Entry, found: Manifest | None) -> str 
         return f"{entry.digest} is not the manifest of a file"
     name = str(title)
     if filename_of(release.project, tag_of(release.version), architecture_of(name), name) != name:
-        return f"{entry.digest} is the manifest of {name}, which is no file of it"
+        return f"{entry.digest} is the manifest of {name}, which does not belong to this release"
     facts = {
         "name": (entry.annotation(TITLE), name),
         "platform": (entry.architecture, architecture_of(name)),
@@ -125,7 +124,7 @@ def _wrong(release: PushedRelease, entry: Entry, found: Manifest | None) -> str 
     }
     for what, (stated, real) in facts.items():
         if stated != real:
-            return f"the {what} is {stated} there, and its manifest says {real}"
+            return f"the {what} is {stated} in the receipt, but {real} in the manifest"
     return None
 
 
@@ -144,7 +143,7 @@ def _list(repository: OciRepository, release: PushedRelease) -> ReleaseOutcome:
 def _failure(failed: Sequence[ReleaseOutcome], releases: Sequence[PushedRelease]) -> PublishAllError:
     findings = tuple(finding for each in failed for finding in each.findings)
     if len(failed) < len(releases):
-        msg = f"{len(releases) - len(failed)} of {len(releases)} releases are listed, the others are not"
+        msg = f"{len(releases) - len(failed)} of {len(releases)} releases were listed, the others were not"
         return PartialPublishError(msg, hint="Run the same command again.", findings=findings)
     if any(each.code == "PA410" for each in findings):
         return ConflictError(_CONFLICT, findings=findings)

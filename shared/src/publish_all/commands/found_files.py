@@ -55,17 +55,17 @@ def files_built_before(
     # What a build of ours makes, and what the host's own build makes: the project itself.
     sets = [variants]
     if not options.variants and not options.itself and all(each.name is not None for each in variants):
-        with suppress(ConfigurationError):  # a project without a name of its own
+        with suppress(ConfigurationError):  # a project without a name
             sets.append(project_variants(config, (), itself=True, runtime=options.runtime, listener=listener))
     fitting = [(each, entries) for each in sets if (entries := tuple(_of(each, files)))]
     if not fitting:
         releases = ", ".join(f"{each.project} {each.version}" for each in variants)
-        msg = f"nothing is built: there is no file of {releases} in {output}"
-        raise UsageError(msg, hint="Build first, or name the files to publish.")
+        msg = f"nothing to publish: no file of {releases} found in {output}"
+        raise UsageError(msg, hint="Run `publish-all build` first, or add the files to the command.")
     if len(fitting) > 1:
         names = " and of ".join(", ".join(one.project for one in each) for each, _ in fitting)
-        msg = f"two sets of files fit in {output}: of {names}"
-        raise UsageError(msg, hint="Say which with `--variant NAME`, or name the files to publish.")
+        msg = f"{output} has two matching sets of files: {names}"
+        raise UsageError(msg, hint="Select one with `--variant NAME`, or add the files to the command.")
     ((chosen, entries),) = fitting
     _ensure_complete(entries, chosen, output, allow_missing=options.allow_missing)
     kept = [each for each in entries if is_of(each, chosen)]
@@ -87,7 +87,7 @@ def unfinished_files(
 ) -> FoundFiles | None:
     """The files of an earlier run, if some are public, and it was not finished or was killed; else None.
 
-    One that was killed after its last upload told nobody that it was done. Files built again would be in conflict.
+    A run that was killed after its last upload is not recorded as finished. New builds of the files would be in conflict.
     """
     variants = options.project_variants(config, listener)
     manifest = usable_manifest(config, options, output, variants)
@@ -98,7 +98,7 @@ def unfinished_files(
         killed and any(each.sha256 in built for each in journal.public)
     ):
         return None
-    listener(Note(message="an earlier run was not finished; its files are published, and not built again"))
+    listener(Note(message="an earlier run was not finished: its files are published and not built again"))
     return manifest_files(manifest, variants, allow_missing=options.allow_missing)
 
 
@@ -109,7 +109,7 @@ def _untracked(output: Path, runtime: Runtime, listener: Listener) -> Iterator[B
     tracked = _tracked(output, runtime) if found else ()
     for filename, (name, version) in found.items():
         if filename in tracked:
-            text = f"left out: {filename} is in the git repository, so no build made it"
+            text = f"skipped: {filename} is tracked by git, so it is not a build result"
             listener(Note(message=text))
             continue
         tag = "-".join(filename.removesuffix(".whl").split("-")[2:]) if filename.endswith(".whl") else None
@@ -137,8 +137,8 @@ def _tracked(folder: Path, runtime: Runtime) -> frozenset[str]:
     except (OSError, TimeoutError) as error:
         why = str(error)
     if why is not None:
-        msg = f"cannot ask git which files of {folder} it tracks: {why}"
-        raise UsageError(msg, hint="Name the files to publish.")
+        msg = f"git cannot list the tracked files of {folder}: {why}"
+        raise UsageError(msg, hint="Add the files to the command.")
     return frozenset(done.stdout.split("\0"))
 
 
@@ -160,15 +160,15 @@ def _ensure_complete(
         lacking += lacking_wheels(Manifest(project="", folder=output, entries=entries), variants)
     if lacking:
         msg = f"not built yet: {', '.join(lacking)}"
-        raise UsageError(msg, hint="Build it first, or say what to publish with `--variant NAME`.")
+        raise UsageError(msg, hint="Build it first, or select build variants with `--variant NAME`.")
     same: dict[tuple[str | None, tuple[str, ...]], list[str]] = defaultdict(list)
     for each in entries:
         tags = WheelTag.parse(each.tag).expanded if each.tag is not None else ()
         same[each.variant, tags].append(each.filename)
     for names in same.values():
         if len(names) > 1:
-            msg = f"two files fit in {output}: {' and '.join(names)}"
-            raise UsageError(msg, hint="Delete the one that is not to be published, or name the files.")
+            msg = f"{output} has two matching files: {' and '.join(names)}"
+            raise UsageError(msg, hint="Delete the wrong one, or add the files to the command.")
 
 
 def manifest_files(
@@ -182,7 +182,7 @@ def manifest_files(
     lacking = lacking_wheels(manifest, variants)
     if lacking and not allow_missing:
         msg = f"not built yet: {', '.join(lacking)}"
-        raise UsageError(msg, hint="Build it first. `--allow-missing` publishes those that are there.")
+        raise UsageError(msg, hint="Build it first, or use `--allow-missing` to publish without it.")
     entries = [each for each in manifest.entries if is_of(each, variants)]
     return FoundFiles(distributions=_read(manifest, entries), variants=tuple(variants), built=True)
 
@@ -196,7 +196,7 @@ def listed_files(
     """
     manifest = read_manifest(path)
     if manifest is None:
-        hint = "Name the file that `publish-all build --manifest FILE` wrote."
+        hint = "Use a file that `publish-all build --manifest FILE` has written."
         raise UsageError(f"there is no file {path}", hint=hint)
     if variants is None:
         return FoundFiles(distributions=_read(manifest, manifest.entries), built=True)
@@ -206,18 +206,18 @@ def listed_files(
     for each in manifest.entries:
         if each.variant in now and now[each.variant] != _release(each.project, each.version):
             name, version = now[each.variant]
-            msg = f"{path} lists {each.project} {each.version}, and the project is {name} {version} now"
-            raise UsageError(msg, hint="Build again, from the commit that you publish.")
+            msg = f"{path} lists {each.project} {each.version}, but the project is now {name} {version}"
+            raise UsageError(msg, hint="Build again from the commit that you publish.")
     listed = {each.variant for each in manifest.entries}
     of = [each for each in variants if each.name in listed]
     if not of:
         msg = f"{path} lists no file of {', '.join(each.label for each in variants)}"
-        raise UsageError(msg, hint="Build again with `--manifest`, or name the files to publish.")
+        raise UsageError(msg, hint="Build again with `--manifest`, or add the files to the command.")
     return manifest_files(manifest, of, allow_missing=allow_missing)
 
 
 def _read(manifest: Manifest, entries: Sequence[BuiltFile]) -> tuple[Distribution, ...]:
-    """Read what is listed. Raises `CheckError` for what is not as it was built."""
+    """Read the listed files. Raises `CheckError` for files that have changed since the build."""
     names = {each.filename for each in entries}
     findings = tuple(
         CHANGED_SINCE_BUILD.found(f"{name} {problem}", where=str(manifest.folder / name))
@@ -225,7 +225,7 @@ def _read(manifest: Manifest, entries: Sequence[BuiltFile]) -> tuple[Distributio
         if name in names
     )
     if findings:
-        msg = f"the files in {manifest.folder} are not those that were built there; nothing was uploaded"
+        msg = f"the files in {manifest.folder} have changed since the build; nothing was uploaded"
         raise CheckError(msg, findings=findings)
     return tuple(read_distribution(manifest.folder / each.filename, variant=each.variant) for each in entries)
 
@@ -233,9 +233,9 @@ def _read(manifest: Manifest, entries: Sequence[BuiltFile]) -> tuple[Distributio
 def usable_manifest(
     config: ProjectConfig, options: PublishOptions, output: Path, variants: Sequence[BuildVariant]
 ) -> Manifest | None:
-    """The manifest of what was built here, if it lists files of each of these variants in its present version.
+    """The manifest of the last build, if it lists files of each of these variants in its current version.
 
-    None also where none of its files is there any more.
+    None if all of its files have been deleted.
     """
     path = state_of(config.root, options.runtime).manifest(output)
     manifest = read_manifest(path) if path is not None else None
@@ -258,9 +258,9 @@ def _of_names(manifest: Manifest, names: Collection[str]) -> Manifest:
 
 
 def as_built(options: PublishOptions, path: Path, names: Collection[str] = ()) -> PublishOptions:
-    """In the version that a manifest states: a job that publishes runs no project code to ask for it.
+    """The options with the version from a manifest, because a publish job does not run project code to find it.
 
-    With `names`, in that of these distributions. Else in the one version of all its files, but for the local part that variants may add, or in none.
+    It is the version of the distributions in `names`, or else of all files, without the local part of variants.
     """
     manifest = read_manifest(path)
     if manifest is None:

@@ -31,7 +31,7 @@ GIB = 1024**3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexOptions:
-    """What is served, and to whom.
+    """The options of an index.
 
     `private` are names and patterns that are never looked up in the `fallbacks`; empty for those that the
     project publishes. `default_fallback` is used without one where private names are known, and is what
@@ -64,7 +64,7 @@ def ensure_installed() -> None:
     """Raise `UsageError` without the libraries of the extra `serve`, which `commands.serve` and `commands.exec` import."""
     for name in ("prometheus_client", "python_multipart", "starlette", "uvicorn"):
         if find_spec(name) is None:
-            msg = f"{name} is not installed, which the index server needs"
+            msg = f"{name} is not installed, but the index server needs it"
             raise UsageError(msg, hint=install_hint("cli", "serve"))
 
 
@@ -89,11 +89,11 @@ def servable(
     named = options.repositories or options.repository_url is not None
     if found and not (named and others):
         return found
-    msg = "no repository is named that can be served"
+    msg = "no repository given that can be served"
     if named and others:
-        msg = f"{others[0]} is a package index, which pip and uv ask themselves"
+        msg = f"{others[0]} is a package index, which pip and uv can use directly"
     kinds = " or ".join(each.name for each in KINDS.values() if not each.standard_api)
-    raise UsageError(msg, hint=f"Name one of the kind {kinds}, as `-r github` or `-r local`.")
+    raise UsageError(msg, hint=f"Select one of the kind {kinds}, such as `-r github` or `-r local`.")
 
 
 def open_source(config: RepositoryConfig, opened: Connection, *, own: bool) -> IndexSource:

@@ -1,7 +1,7 @@
-"""Setting a project up: from what is there and a few answers to changes of files. Nothing is printed here.
+"""Set up a project: compute changes of files from the project and a few answers. Nothing is printed here.
 
-`look` and `suggest` give the answers that go without saying, and flags or a person state some; `plan_init`
-makes the changes, which are shown; `carry_out` writes them.
+`look` and `suggest` find default answers, which options or the user override; `plan_init`
+computes the changes, which are shown; `carry_out` writes them.
 """
 
 from __future__ import annotations
@@ -52,11 +52,12 @@ _DEPLOYS_PAGES = re.compile(r"actions/deploy-pages|gh-pages|gh-deploy|github-pag
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InitOptions:
-    """What flags and a person state; None is for what they leave open.
+    """The answers from options or the user; None for open questions.
 
-    An entry of `publish_to` is a repository's name, or NAME=URL. `services` empty writes no CI. `new_projects` says
-    that public indexes don't know the projects yet, `in_poetry` that our plugin is to be declared for all who use the
-    project with Poetry. `source` says where publish-all comes from (see `tool_source`). `auth` is `oidc` or `token` by destination, or by an empty name for all.
+    An entry of `publish_to` is the name of a repository, or NAME=URL. Empty `services` write no CI. `new_projects`: the
+    projects do not exist on public indexes yet. `in_poetry`: the Poetry plugin is declared in the project.
+    `source` is where to install publish-all from (see `tool_source`). `auth` is `oidc` or `token` by destination;
+    the empty name is for all.
     """
 
     directory: Path
@@ -79,7 +80,7 @@ class InitOptions:
 
 
 class Answers(NamedTuple):
-    """What is to be written: the settings, and what CI is to do."""
+    """The settings and the CI pipeline to write."""
 
     settings: Settings
     services: tuple[Service, ...]
@@ -87,9 +88,9 @@ class Answers(NamedTuple):
 
 
 class InitPlan(NamedTuple):
-    """The changes in the order in which they are written, what to tell of them, and what to do on web pages.
+    """The changes in the order of writing, notes about them, and the steps on web pages.
 
-    `missing` says why a workflow is not written, empty where it is.
+    `missing` is the reason why a workflow is not written, empty if it is.
     """
 
     changes: tuple[Change, ...]
@@ -103,7 +104,7 @@ class InitPlan(NamedTuple):
 
 
 def look(options: InitOptions) -> Found:
-    """What is there. Raises `ConfigurationError` where there is no project, or its file is wrong."""
+    """Find out about the project. Raises `ConfigurationError` if there is none, or its file has an error."""
     found = look_around(options.directory, runtime=options.runtime, from_workflow=options.from_workflow)
     texts = (found.text, *(current(each) or "" for each in (found.ours, found.repository / _GITLAB) if each))
     source = tool_source(
@@ -122,7 +123,7 @@ def _members(root: Path) -> tuple[ProjectConfig, ...]:
 
 
 def suggest(options: InitOptions, found: Found) -> Answers:
-    """The answers that are stated, and for the others those that go with what is there. Raises `UsageError`."""
+    """The given answers, with defaults that suit the project for all others. Raises `UsageError`."""
     stated, made, kept = options.publish_to, found.migration, found.kept
     configured = "publish-to" in table(found.pyproject, "tool", "publish-all")
     migrating = options.from_workflow is not None or not configured
@@ -286,14 +287,14 @@ def _destinations(stated: Iterable[str], found: Found) -> tuple[tuple[str, ...],
 
 
 def plan_init(answers: Answers, found: Found) -> InitPlan:
-    """What is to be written. Raises `ConfigurationError` where an edit can't be made."""
+    """Compute the changes. Raises `ConfigurationError` for an edit that is not possible."""
     pipeline = answers.pipeline
     path = found.root / "pyproject.toml"
     before = found.text if path.is_file() else None
     pyproject = _change(path, before, with_settings(found.text, answers.settings), found)
     notes = list(_version_notes(answers.settings, found))
     if not answers.services or not pipeline.publish_to:
-        note = "no CI is written: nothing is published to from there but a folder of this machine"
+        note = "no CI workflow is written, because the only repository is a folder of this machine"
         return InitPlan((pyproject,), (*notes, *((note,) if answers.services else ())))
     changes = [pyproject]
     notes += _gates_left_out(pipeline.tests, found)
@@ -306,15 +307,15 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
             if found.migration.platforms and found.ours is None:
                 missing = (
                     f"{workflow} is not written, because wheels are built for several platforms ({found.migration.platforms}), "
-                    "and it would build for one. Keep your workflow, and let it publish the files by name: `publish-all publish "
+                    "and it would build for one only. Keep your workflow, and publish the files in it: `publish-all publish "
                     "dist/*`"
                 )
                 continue
             if found.migration.stuck:
                 where = "; ".join(found.migration.stuck)
                 missing = (
-                    f"{workflow} is not written, because {where} would publish as well, and can't be taken out without "
-                    "what else it does: take the upload out of it, and run this again"
+                    f"{workflow} is not written, because {where} would publish, too, and cannot be removed "
+                    "automatically: remove the upload from it, and run this command again"
                 )
                 continue
         else:
@@ -342,19 +343,19 @@ def _version_notes(settings: Settings, found: Found) -> Iterator[str]:
         return
     if version.sync:
         yield (
-            f"{', '.join(version.sync)}: kept in tool.publish-all.version.sync, so each release must be made with"
-            " `publish-all version --release VERSION`, which writes them before it tags. A tag made on the web is refused"
+            f"{', '.join(version.sync)}: in tool.publish-all.version.sync, so each release needs"
+            " `publish-all version --release VERSION`, which changes these files before it tags. A tag made on the web is an error"
         )
     for each in attribute_files(found):
         if not any(PurePosixPath(each).match(pattern) for pattern in version.sync):
             instead = f'replace it with importlib.metadata.version("{found.name}")'
-            yield f"{each}: __version__ is a literal, which a tag does not change: {'remove it' if with_variants else instead}"
+            yield f"{each}: __version__ is a literal, which tags do not change: {'remove it' if with_variants else instead}"
     if not any(tag_version(each, version.tag_prefix) for each in found.tags):
         last = static_version(found.pyproject)
         example = f"{version.tag_prefix}{last[0] if last else '0.1.0'}"
         yield (
-            "no tag names a version yet, and nothing can be built without one: once this is committed, "
-            f"run `git tag {example}` for the version that was released last"
+            "there is no version tag yet, and builds need one: commit this, "
+            f"and run `git tag {example}` with the version of the last release"
         )
 
 
@@ -367,8 +368,8 @@ def _gates_left_out(tests: tuple[str, ...], found: Found) -> Iterator[str]:
         of_pytest = gate.tool in {"coverage", "pytest", "unittest"} and runs_pytest
         if not (of_pytest or gate.tool in text or words & {"nox", "tox"}):  # those two may do anything
             yield (
-                f"{gate.where}: `{gate.command}` is run there, and not before what is written here publishes: "
-                "state it with --test, as a command that needs nothing installed but uv"
+                f"{gate.where}: `{gate.command}` runs there, but not in the new workflow: "
+                "add it with --test, as a command that needs only uv"
             )
 
 
@@ -387,18 +388,19 @@ def _github_file(found: Found) -> tuple[Path, list[str]]:
         names = ("publish.yml", f"publish-{other}.yml")
         path = next((folder / each for each in names if not (folder / each).exists()), folder / names[-1])
     notes = [
-        f"{each.name} is a trusted publisher of PyPI already: register {path.name} as well"
+        f"{each.name} is already a trusted publisher on PyPI: register {path.name}, too"
         for each in made.trusted
         if each.name != path.name
     ]
     stays = set(made.workflows) - {path, *made.replaceable, *made.taken_out}
     notes += [
-        f"{each.name} stays as it is: it publishes at other events than {path.name}" for each in sorted(stays)
+        f"{each.name} is kept, because it publishes for other events than {path.name}"
+        for each in sorted(stays)
     ]
     if found.ours is None and made.kept.logins:
         secrets = ", ".join(dict.fromkeys(each.secret for each in made.kept.logins.values()))
         notes.append(
-            f"it logs in with {secrets}, as before: `--auth oidc` uses trusted publishing for PyPI instead"
+            f"it authenticates with {secrets}, as before: use `--auth oidc` for trusted publishing to PyPI"
         )
     return path, notes
 
@@ -420,12 +422,12 @@ def _gitlab_file(found: Found) -> tuple[Path, list[str]]:
     if text is None or is_ours(text):
         return path, []
     note = (
-        f"{_GITLAB} stays as it is: take out of it what publishes, let it include the new file "
-        "(`include: [{local: .gitlab/publish.yml}]`), and name the stages of that one too"
+        f"{_GITLAB} is not changed: remove the upload from it, include the new file "
+        "(`include: [{local: .gitlab/publish.yml}]`), and add its stages"
     )
     return found.repository / ".gitlab" / "publish.yml", [note]
 
 
 def carry_out(plan: InitPlan) -> None:
-    """Write what has been shown. Raises `ConfigurationError` for a file that has changed since, or can't be written."""
+    """Write the changes. Raises `ConfigurationError` for a file that has changed since, or cannot be written."""
     write(plan.needed)

@@ -31,19 +31,19 @@ def login(
     store: Callable[..., str] = keyring.store,
     listener: Listener = ignore,
 ) -> tuple[str, ...]:
-    """Ask for a credential, look at what it is, and store it; the row of `COLUMNS` holds nothing of the secret.
+    """Ask for a credential, detect its kind, and store it. The row of `COLUMNS` does not contain the secret.
 
     `project` is for a token that is limited to it; `username` None for the configured one, or to ask.
-    Raises `UsageError` where nobody can be asked, `CredentialError` when the repository would refuse it
+    Raises `UsageError` without a terminal, and `CredentialError` if the repository would refuse it
     or the keyring does.
     """
     request = _request(repository, directory, project, username, runtime)
     if ask is None:
-        msg = f"`publish-all login {request.repository}` asks for a credential, and nobody can be asked here"
-        raise UsageError(msg, hint="Run it at a terminal, or set an environment variable instead.")
+        msg = f"`publish-all login {request.repository}` asks for a credential, which needs a terminal"
+        raise UsageError(msg, hint="Run it in a terminal, or set an environment variable instead.")
     found = ask_for(request, ask)
     if found is None:
-        msg = "nothing was entered, and nothing is stored"
+        msg = "nothing was entered, so nothing was stored"
         raise CredentialError(msg)
     found = cleaned(found, listener)
     findings = inspect(found, request)
@@ -83,11 +83,11 @@ def _request(
     known = (runtime or Runtime()).known(project_of_files(directory, optional=True))
     config = known.get(repository)
     if config.kind.local or config.url is None:
-        msg = f"the repository {config.name} is a folder, and needs no credential"
+        msg = f"the repository {config.name} is a folder, which needs no credential"
         raise UsageError(msg)
     if not is_confidential(config.url):
-        msg = f"the repository {config.name} is not at an https URL; a credential for it would be of no use"
-        raise UsageError(msg, hint="State its https URL.")
+        msg = f"the repository {config.name} has no https URL, so a credential for it is not used"
+        raise UsageError(msg, hint="Configure its https URL.")
     return CredentialRequest(
         config=config,
         url=host_of(config.url) if config.kind.registry or "{owner}" in config.url else config.url,

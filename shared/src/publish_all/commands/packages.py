@@ -66,9 +66,9 @@ def list_packages(
     *,
     listener: Listener = ignore,
 ) -> tuple[ListedFile, ...]:
-    """The files of each project, oldest release first. What the repository has not got is told in notes.
+    """The files of each project, oldest release first. Missing projects become notes.
 
-    No `names`: what the project publishes; outside of a project all that the repository tells of.
+    Without `names`: the packages of the project; outside of a project, all packages that the repository lists.
     Raises `PublishAllError`.
     """
     config = project_of_files(directory, optional=True)
@@ -85,7 +85,7 @@ def list_packages(
                     continue  # nothing says that it is there
                 raise
             if page is None and project not in unbuilt:
-                listener(Note(message=f"{project} has no versions there, or you may not see them"))
+                listener(Note(message=f"{project} has no versions there, or you are not allowed to see them"))
             for finding in findings:
                 listener(Found(finding=finding))
             for version, files in sorted(_releases(page.files).items()) if page is not None else ():
@@ -153,8 +153,8 @@ def _projects(
     except ServeError as error:
         if error.status not in _HIDDEN:
             raise
-        msg = f"{source.name} does not tell which packages it has"
-        raise UsageError(msg, hint="Name the packages, as `publish-all list NAME`.") from error
+        msg = f"{source.name} does not list its packages"
+        raise UsageError(msg, hint="Add the names of packages, as in `publish-all list NAME`.") from error
 
 
 class _Wanted(NamedTuple):
@@ -181,9 +181,9 @@ def download(
 
     `pre` allows pre-releases where the requirement does not name one. With `dependencies` pip fetches what
     the releases need, for itself or for the `target`, through an index of these options: private names from the
-    repository only; and a requirements file and a lock file are written beside them. Ends with a note that holds the
-    line which installs them. Raises `UsageError` for what is no requirement, and `RepositoryError` where nothing
-    fits it.
+    repository only; and a requirements file and a lock file are written beside them. Ends with a note with the
+    install command. Raises `UsageError` for an invalid requirement, and `RepositoryError` if no version
+    matches.
     """
     requirements = [_parse(each) for each in texts]
     config = project_of_files(options.directory, optional=True)
@@ -215,7 +215,7 @@ def download(
                         found.append(_put(*release, destination / path.name, sha256_of(path), path.absolute))
                 write_locks(destination, found, target)
     except OSError as error:
-        msg = f"{error.filename or destination} can't be written: {error.strerror or error}"
+        msg = f"{error.filename or destination} cannot be written: {error.strerror or error}"
         raise PublishAllError(msg) from error
     # Without --no-index pip would look for newer namesakes on PyPI.
     line = shlex.join(["--find-links", str(destination), *pins])
@@ -224,7 +224,7 @@ def download(
         lock = shlex.quote(str(destination / LOCK))
         listener(Note(message=f"or with hashes and uv: uv pip sync {lock}"))
     else:
-        more = "(--with-dependencies fetches what they need, too)"
+        more = "(use --with-dependencies to download their dependencies, too)"
         listener(
             Note(message=f"to install exactly these files: pip install --no-index --no-deps {line} {more}")
         )
@@ -247,19 +247,19 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         why = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror or error
-        msg = f"{folder} can't be written to: {why}"
-        raise UsageError(msg, hint="Name another folder with --dest.") from error
+        msg = f"{folder} cannot be written to: {why}"
+        raise UsageError(msg, hint="Use another folder with --dest.") from error
 
 
 def _parse(text: str) -> Requirement:
     try:
         found = Requirement(text)
     except InvalidRequirement as error:
-        msg = f"{text!r} does not name a package and its version"
-        raise UsageError(msg, hint="Write it as kindling-synapse or kindling-synapse==0.2.0.") from error
+        msg = f"{text!r} is not a package, or a package and its version"
+        raise UsageError(msg, hint="Use a form like kindling-synapse or kindling-synapse==0.2.0.") from error
     if found.url is not None:
-        msg = f"{text!r} names a URL, and this fetches from a registry"
-        raise UsageError(msg, hint="Leave the URL out.")
+        msg = f"{text!r} has a URL, but `download` uses a repository"
+        raise UsageError(msg, hint="Remove the URL.")
     return found
 
 
@@ -277,4 +277,4 @@ def _wanted(source: IndexSource, requirement: Requirement, *, pre: bool) -> _Wan
             extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
             return _Wanted(project, version, files, f"{project}{extras}=={version}")
     others = [str(each) for each in sorted(releases)[-10:]]
-    raise not_there(f"{source.name} has nothing that fits {requirement}", project, others, source.name)
+    raise not_there(f"{source.name} has no version that matches {requirement}", project, others, source.name)

@@ -22,7 +22,7 @@ _MARK = "_publish_all"
 def tell_poetry(environment: Mapping[str, str], *, failure: type[Exception]) -> None:
     """From now on, Poetry's factory reads the version of such projects as if it were written down.
 
-    `failure` is what is raised, with the message and its hint, where there is no version. A second
+    `failure` is raised with the message and hint if there is no version. A second
     call changes nothing.
     """
     from poetry.core.factory import Factory
@@ -95,8 +95,8 @@ def repository_for_poetry(
     """The URL of the repository of that name, None where Poetry cannot speak to it, and its credential.
 
     `project` is the distribution's name, which tokens may be scoped to. Without `mint` no token is asked
-    from an index for it (a dry run must not). `own_url` is what Poetry itself has for the name: where we
-    know another URL by it, Poetry's is meant, and gets no credential of ours. Raises `ConfigurationError` for an
+    from an index for it (a dry run must not). `own_url` is the URL of this name in Poetry: if
+    our URL differs, Poetry's is used, without our credential. Raises `ConfigurationError` for an
     unknown repository, `CredentialError` for a broken credential.
     """
     from packaging.utils import canonicalize_name

@@ -42,7 +42,7 @@ DEFAULT_JOBS = 8
 _NAME = re.compile(r"\s*([A-Za-z0-9._-]+).*", re.DOTALL)
 
 Reach = dict[str, tuple[bool, frozenset[str]]]
-"""What goes where: for each repository whether it is public, and the names of the files that go there."""
+"""For each repository, whether it is public, and the names of its files."""
 
 
 class Prepared(NamedTuple):
@@ -68,10 +68,10 @@ def prepare(
     rehearsal: Repository | None = None,
     before_preflight: Callable[[], Cancellation] | None = None,
 ) -> Prepared:
-    """Do all that a publish does before its uploads. The test index of a `rehearsal` comes first.
+    """Prepare a publish up to its uploads. The test index of a `rehearsal` comes first.
 
-    A publish has something to do `before_preflight`, which also gives what ends the preflight early: its builds are
-    kept, and the first error is raised. Without it builds go into `scratch`, and each step is taken that can be taken.
+    A publish passes `before_preflight`, which also returns a cancellation of the preflight: builds are
+    kept, and the first error is raised. Without it, builds go to `scratch`, and all possible steps are taken.
     """
     publishes = before_preflight is not None
     errors: list[PublishAllError] = []
@@ -289,7 +289,9 @@ def reach(
                 if not _goes(repository, each.publish_to):
                     kept.add(each.name)
                     listener(
-                        Note(message=f"{each.label} does not go to {repository}: its publish-to says so")
+                        Note(
+                            message=f"{each.label} is not published to {repository}, because its publish-to does not contain it"
+                        )
                     )
             if not kept or len(kept) < len(files.variants):
                 going = {each.filename for each in files.distributions if each.variant not in kept}
@@ -310,12 +312,12 @@ def _kept_back(files: FoundFiles, repository: str, options: PublishOptions, *, i
     version = versions.get(config.root)
     between = version is not None and version.tag is not None and not version.tagged
     if between and not options.members and any(each.tagged for each in versions.values() if each is not None):
-        return f"{label(config)} does not go to {repository}: HEAD has the tag of another member and none of its own"
+        return f"{label(config)} is not published to {repository}, because HEAD has the tag of another member but not of this one"
     named = options.connection.repositories or options.connection.repository_url is not None
     if not named and not _goes(repository, config.publish_to):
-        return f"{label(config)} does not go to {repository}: its publish-to says so"
+        return f"{label(config)} is not published to {repository}, because its publish-to does not contain it"
     if config.private and is_public and not options.members:
-        return f"{label(config)} does not go to {repository}: it is private"
+        return f"{label(config)} is not published to {repository}, because it is private"
     return None
 
 
@@ -326,8 +328,10 @@ def _plan(
     files = [file for each in found for file in each.distributions]
     if not to:
         what = "member of the workspace" if any(each.member for each in files) else "build variant"
-        msg = f"no {what} goes to " + " or ".join(each.name for each in repositories)
-        raise UsageError(msg, hint="See `publish-to` of the variants, or name another repository with -r.")
+        msg = f"no {what} is published to " + " or ".join(each.name for each in repositories)
+        raise UsageError(
+            msg, hint="Change `publish-to` of the variants, or select another repository with -r."
+        )
     if rehearsal is not None:
         to[rehearsal.name] = (rehearsal.capabilities.public, frozenset(each.filename for each in files))
         repositories = [rehearsal, *(each for each in repositories if each.name != rehearsal.name)]
@@ -391,7 +395,7 @@ def _lacking_members(
         return
     members = {name for each in config.siblings() for name in names_of(each)}
     for text in required:
-        with suppress(InvalidRequirement):  # which has a check of its own
+        with suppress(InvalidRequirement):  # which has its own check
             requirement = Requirement(text)
             name = canonicalize_name(requirement.name)
             if name not in members or requirement.url is not None or name == opened.distribution.project:
@@ -411,7 +415,7 @@ def _lacking_members(
                     continue
                 state = f"this run has {here[0]}" if here else f"{name} is not in this run"
                 wanted = f"{requirement.name}{requirement.specifier}"
-                yield opened.found(MEMBER_NOT_THERE, f"it requires {wanted}, which no index has; {state}")
+                yield opened.found(MEMBER_NOT_THERE, f"requires {wanted}, which no index has; {state}")
 
 
 def _versions(repository: Repository, project: NormalizedName) -> tuple[str, ...] | None:

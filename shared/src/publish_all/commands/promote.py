@@ -1,4 +1,4 @@
-"""Promotion: the very bytes that are in one repository, for another."""
+"""Promotion: copy the files of one repository to another, unchanged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def promoted_files(
 
     The project's are those of its build variants, and its own if `source` has it: the host's `publish` sends it.
     Each file is checked against the hash that the source's index states. Raises `RepositoryError`, and
-    `UsageError` for what is not a release.
+    `UsageError` for an invalid release.
     """
     # The user name and password of the command line are for the destination.
     reading = replace(
@@ -42,7 +42,7 @@ def promoted_files(
     wanted = [parse_release(each) for each in options.releases] or _releases_of(config, options, listener)
     own: list[_Release] = []
     if not options.releases:
-        with suppress(ConfigurationError):  # a project without a name of its own
+        with suppress(ConfigurationError):  # a project without a name
             own = _releases_of(config, options, listener, itself=True)
     listener(StepStarted(step="fetch", detail=f"{repository.name}: {', '.join(map(_shown, wanted))}"))
     paths: list[Path] = []
@@ -66,8 +66,8 @@ def parse_release(text: str) -> tuple[NormalizedName, Version]:
     try:
         return canonicalize_name(name.strip(), validate=True), Version(version)
     except (InvalidName, InvalidVersion) as error:
-        msg = f"{text!r} does not name one release"
-        raise UsageError(msg, hint="Name releases as NAME==VERSION.") from error
+        msg = f"{text!r} is not a release"
+        raise UsageError(msg, hint="Write releases as NAME==VERSION.") from error
 
 
 def _releases_of(
@@ -75,7 +75,7 @@ def _releases_of(
 ) -> list[_Release]:
     """Those of the build variants, or of the project `itself`."""
     if config is None:
-        raise UsageError("--from needs to know what to fetch", hint="Name releases as NAME==VERSION.")
+        raise UsageError("--from needs the releases to copy", hint="Write releases as NAME==VERSION.")
     found = project_variants(config, (), itself=itself, runtime=options.runtime, listener=listener)
     return [(canonicalize_name(each.project), Version(each.version)) for each in found]
 

@@ -30,7 +30,7 @@ REHEARSAL = "testpypi"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishResult:
-    """What came of it. After a dry run `refused` is the error that a real run would end with, if any."""
+    """The result. After a dry run, `refused` is the error of a real run, if any."""
 
     report: PublishReport | PlanReport
     refused: PublishAllError | None = None
@@ -52,8 +52,8 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     listener = unless_it_breaks(listener)
     named = bool(options.files or options.releases)
     if named and options.members is not None:
-        msg = "--all and --member are for what is built here, and not for files and releases that are named"
-        raise UsageError(msg, hint="Leave one of them out.")
+        msg = "--all and --member cannot be combined with files or releases"
+        raise UsageError(msg, hint="Remove one of them.")
     optional = named or options.manifest is not None
     config = project_of_files(options.directory, optional=optional, members=options.members)
     ensure_default_is_meant(config, options.connection, listener=listener)
@@ -67,11 +67,11 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
             receipt.start()
     repositories = opened.repositories(receipt)
     if not repositories:
-        msg = "nothing says where to publish to: tool.publish-all.publish-to is empty"
-        raise UsageError(msg, hint="Name a repository there, or with -r.")
+        msg = "no repository to publish to: tool.publish-all.publish-to is empty"
+        raise UsageError(msg, hint="Add a repository there, or use -r.")
     if options.receipt is not None and not any(each.kind.registry for each in repositories):
-        msg = "--receipt is for repositories of the kind oci, and there is none among those named"
-        raise UsageError(msg, hint="Name one with -r, or leave --receipt out.")
+        msg = "--receipt needs a repository of the kind oci, but none is selected"
+        raise UsageError(msg, hint="Select one with -r, or remove --receipt.")
     rehearsal = _rehearsal(config, options, listener) if options.rehearse else None
     if options.manifest is not None and options.members is None:
         from publish_all.commands.found_files import as_built
@@ -147,7 +147,7 @@ def _open_journal(
         state = state_of(config.root, options.runtime, make=not options.dry_run)
         path = state.journal
         if state.problem is not None:
-            problem = f"{state.problem}. If this run stops half-way, the next one asks the repositories what they have"
+            problem = f"{state.problem}. If this run stops half-way, the next run asks the repositories which files they have"
         elif state.lock is not None and not options.dry_run:
             try:
                 killed = held.enter_context(lock(state.lock))
@@ -158,7 +158,7 @@ def _open_journal(
         if path is not None and options.fresh:
             # A dry run goes without the journal, too, and leaves it where it is.
             for each in known_public(path) if options.dry_run else discard_journal(path):
-                text = f"already public, or may be: {each.filename} in {each.repository} ({each.url})"
+                text = f"may already be public: {each.filename} in {each.repository} ({each.url})"
                 listener(Note(message=text))
             path = None if options.dry_run else path
         yield held.enter_context(open_journal(path)), killed
@@ -174,7 +174,7 @@ def _before_publish(config: ProjectConfig, options: PublishOptions, listener: Li
     elif options.source is None:
         hint = "" if options.manifest is not None else "; `build --manifest FILE` runs it"
         listener(
-            Note(message=f"before-publish is not run here: it belongs to the build of these files{hint}")
+            Note(message=f"before-publish is not run, because it belongs to the build of these files{hint}")
         )
 
 

@@ -32,7 +32,7 @@ def rebuild(
     listener: Listener,
     settings: BuildSettings,
 ) -> tuple[Finding, ...]:
-    """What is found when all sdists are built."""
+    """The findings of building all sdists."""
     sdists = [each for each in distributions if each.kind is DistributionKind.SDIST]
     listener(StepStarted(step="rebuild", detail=", ".join(each.filename for each in sdists)))
     with temporary_folder() as place:
@@ -65,15 +65,15 @@ def _compare(
     try:
         rebuilt = build_wheel(_unpacked(sdist, place / "sdist"), _made(place / "dist"))
     except (BuildError, tarfile.TarError, OSError) as error:
-        yield _otherwise(sdist, f"{sdist.filename} does not build to a wheel: {error}")
+        yield _otherwise(sdist, f"{sdist.filename} does not build: {error}")
         return
     wheel = wheels.get(rebuilt.name)
     if wheel is None:
-        yield NOT_REBUILT.found(f"{sdist.filename} builds to {rebuilt.name}, which is not among the files")
+        yield NOT_REBUILT.found(f"{sdist.filename} builds {rebuilt.name}, which is not among the files")
     elif (difference := first_content_difference(wheel.path, rebuilt)) is not None:
-        yield _otherwise(sdist, f"{sdist.filename} does not build to {rebuilt.name}: {difference}")
+        yield _otherwise(sdist, f"{sdist.filename} does not build the same {rebuilt.name}: {difference}")
     else:
-        listener(Note(message=f"{sdist.filename} builds to what {rebuilt.name} installs"))
+        listener(Note(message=f"{sdist.filename} builds the same files as {rebuilt.name}"))
 
 
 def _otherwise(sdist: Distribution, message: str) -> Finding:
@@ -121,9 +121,9 @@ def reproduce(
         problems = list(_problems(request, result, copied, again))
     if problems:
         raise BuildError(
-            "built twice, and not the same:\n" + "\n".join(problems),
+            "two builds are not the same:\n" + "\n".join(problems),
             hint="Look for dates, random numbers, absolute paths and unsorted listings in build hooks and "
-            "scripts; setting SOURCE_DATE_EPOCH fixes the dates which backends write.",
+            "scripts; SOURCE_DATE_EPOCH fixes the dates that build backends write.",
         )
     listener(Note(message=f"built twice, in different folders: {len(result.files)} files, the same bytes"))
 

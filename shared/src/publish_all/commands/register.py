@@ -1,7 +1,7 @@
-"""Writing our repositories into another tool's own configuration, so that it knows them by name.
+"""Write our repositories to the configuration of another tool, so that it knows them by name.
 
-The change is computed first and shown; every other byte of the file stays. Secrets are written only
-when they are asked for: `publish-all login` and our keyring backend give them to the tools otherwise.
+The change is computed and shown first. The rest of the file is not changed. Secrets are written only
+on request, because the tools can use those of `publish-all login` from the keyring.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ TOOLS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Registration:
-    """What is to be written. `notes` tell what is left as it is and why; `after` equals `before` for nothing to do.
+    """A change to write. `notes` explain entries that are not changed. Without a change, `after` equals `before`.
 
-    `secrets` are those in `after`, which are not shown.
+    `secrets` are the secrets in `after`, which are not shown.
     """
 
     path: Path
@@ -65,8 +65,8 @@ class Registration:
 
 
 _PIP_NOTE = (
-    "pip asks all its indexes for every project and takes the highest version: make sure that nobody else "
-    "can publish your projects' names on one of them"
+    "pip takes the highest version of a project from all its indexes: make sure that only you "
+    "can publish the names of your projects on them"
 )
 _SECRETS_ELSEWHERE = {
     Tool.POETRY: "Poetry keeps secrets in the keyring: `poetry config http-basic.NAME USER`.",
@@ -85,8 +85,8 @@ def plan_registration(
 ) -> Registration:
     """Compute the change; nothing is written. Raises `ConfigurationError` and `UsageError`.
 
-    `names` are the repositories, empty for all that the project and the user state.
-    `with_secrets` writes the credential of each as well, where the tool has a place for it in that file.
+    `names` are the repositories, empty for all in the configuration of the project and the user.
+    `with_secrets` also writes their credentials, if the tool can have them in that file.
     """
     runtime = runtime or Runtime()
     hosts = runtime.places().hosts
@@ -114,11 +114,11 @@ def plan_registration(
         except _LeftAloneError as error:
             notes.append(f"{config.name} {error}")
         except (configparser.Error, ValueError, TypeError, AttributeError, KeyError) as error:
-            msg = f"{path} cannot be understood ({type(error).__name__}), and is left as it is"
+            msg = f"{path} is not valid ({type(error).__name__}) and was not changed"
             raise ConfigurationError(msg, hint="Repair the file first.") from None
     if tool is Tool.PIP and after != before:
         notes.append(_PIP_NOTE)
-    notes += [f"no lasting credential of {name} is known" for name, login in logins.items() if login is None]
+    notes += [f"no stored credential for {name} found" for name, login in logins.items() if login is None]
     kept = [login for login in logins.values() if login is not None]
     # The user name where that is the secret and the password is empty.
     secrets = tuple(each.secret.reveal() or "".join(each.username) for each in kept)
@@ -126,12 +126,12 @@ def plan_registration(
 
 
 def write_registration(registration: Registration) -> None:
-    """Write the change at once or not at all, with the permissions that the file had (0600 for a new one).
+    """Write the change completely or not at all, and keep the permissions of the file (0600 for a new one).
 
     Raises `ConfigurationError` when the file has changed meanwhile, or cannot be written.
     """
     if _text(registration.path) != registration.before:
-        msg = f"{registration.path} has changed meanwhile, and is left as it is"
+        msg = f"{registration.path} has changed meanwhile; nothing was written"
         raise ConfigurationError(msg, hint="Run the command again.")
     target = registration.path.resolve()
     try:
@@ -144,7 +144,7 @@ def write_registration(registration: Registration) -> None:
 
 
 class _LeftAloneError(Exception):
-    """Why an entry of this name is left as it is; the message follows the name."""
+    """The reason why an entry is not changed; the message follows its name."""
 
 
 def _repositories(known: KnownRepositories, names: Sequence[str], tool: Tool) -> list[RepositoryConfig]:
@@ -153,7 +153,9 @@ def _repositories(known: KnownRepositories, names: Sequence[str], tool: Tool) ->
         each.name for each in chosen if not each.kind.standard_api or each.url is None or "{" in each.url
     ]
     if names and unfit:
-        msg = f"{tool.label} cannot publish to {', '.join(unfit)}: only repositories of kind legacy"
+        msg = (
+            f"{tool.label} cannot publish to {', '.join(unfit)}: it supports only repositories of kind legacy"
+        )
         raise UsageError(msg)
     elsewhere = set() if names else {Scope.BUILT_IN, Scope.HOST}
     return [each for each in chosen if each.name not in unfit and each.scope not in elsewhere]
@@ -164,7 +166,7 @@ def _logins(
 ) -> Mapping[str, Credential | None]:
     """The credential that an upload to each would use; None where there is none that can be kept."""
     if tool in _SECRETS_ELSEWHERE:
-        msg = f"{tool.label} has no place for a secret in the file that repositories are written into"
+        msg = f"{tool.label} cannot have secrets in this file"
         raise UsageError(msg, hint=_SECRETS_ELSEWHERE[tool])
     names = tuple(each.name for each in repositories)
     asked = ConnectionOptions(repositories=names, auth="token", runtime=runtime)
@@ -188,13 +190,13 @@ def _text(path: Path) -> str:
 
 
 def _ensure_same(url: object, secret: object, config: RepositoryConfig, login: Credential | None) -> None:
-    """Raise when an entry that is there means another URL or lacks the credential: it is the user's, and is not replaced."""
+    """Raise if an existing entry has another URL or no credential. Entries of the user are not replaced."""
     if str(url or "").rstrip("/") != (config.url or "").rstrip("/"):
-        which = f"another URL ({shown_or_raw(str(url))})" if url else "no such URL"
-        msg = f"is there already with {which}, and is left as it is"
+        which = f"another URL ({shown_or_raw(str(url))})" if url else "no URL"
+        msg = f"already exists with {which} and was not changed"
         raise _LeftAloneError(msg)
     if login is not None and secret != login.secret.reveal():
-        msg = "is there already without this credential, and is left as it is; take it out to have it written anew"
+        msg = "already exists without this credential and was not changed; remove it to write it again"
         raise _LeftAloneError(msg)
 
 
@@ -234,7 +236,7 @@ def _toml(text: str, config: RepositoryConfig, login: Credential | None, tool: T
 
 def _pip(text: str, config: RepositoryConfig) -> str:
     if config.index_url is None:
-        raise _LeftAloneError("has no index-url, so pip has nothing to read there")
+        raise _LeftAloneError("has no index-url for pip")
     stated = _ini(text).get("global", "index-url", fallback="").strip()
     if stated.rstrip("/") == config.index_url.rstrip("/"):
         return text
@@ -279,7 +281,7 @@ def with_item(text: str, section: str, key: str, item: str, *, first: tuple[str,
     place = rf"^\[{re.escape(section)}\][^\r\n]*"
     if stated is not None:
         place += rf"\r?\n(?:(?!\[).*\n)*?(?i:{key})[ \t]*[=:][^\r\n]*"
-    # What is indented after it belongs to it, also after empty lines and comments.
+    # Indented lines after it belong to it, also after empty lines and comments.
     place += r"(?:\r?\n(?:(?:[#;].*|[ \t\r]*)\n)*[ \t]+\S[^\r\n]*)*"
     found = re.search(place, text, re.MULTILINE)
     if found is None:

@@ -1,4 +1,4 @@
-"""Rehearsal: what was uploaded to a test index is installed from there and imported, as its users would."""
+"""Rehearsal: install and import the files from a test index, as its users would."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SHOWN_LINES = 15
 _TIMEOUT = 900.0
 _MODULE = re.compile(r"[A-Za-z_]\w*")
 # The step after a failed rehearsal: the test index has the files, so they can't be changed there any more.
-_HINT = "Repair it and release under a new version: the test index keeps these files."
+_HINT = "Fix it and release a new version, because the files on the test index cannot be replaced."
 
 
 class RehearsalError(PublishAllError):
-    """What was uploaded to the test index can't be installed or imported; nothing went further."""
+    """The files on the test index cannot be installed or imported; nothing else was uploaded."""
 
     exit_code = 5
 
@@ -38,8 +38,8 @@ def rehearse(
 ) -> None:
     """Install each release from `repository` into a fresh environment and import what it installs.
 
-    The files come from the test index, their dependencies from where pip takes packages otherwise (so
-    that nobody's upload to the test index is installed in a dependency's name). Raises `RehearsalError`.
+    The files come from the test index, their dependencies from the usual index of pip, so that
+    a foreign upload to the test index is not installed as a dependency. Raises `RehearsalError`.
     """
     for release in releases:
         listener(StepStarted(step="rehearse", detail=f"install {release} from {repository.name}"))
@@ -47,9 +47,9 @@ def rehearse(
             try:
                 fetched = repository.fetch(release.project, release.version, folder)
             except RepositoryError as error:
-                msg = f"rehearsal: {release} could not be fetched from {repository.name}: {error.message}"
+                msg = f"rehearsal: {release} could not be downloaded from {repository.name}: {error.message}"
                 hint = (
-                    "Run the same command again in a while: the files are there, and the rehearsal is left."
+                    "Run the same command again later. The files are uploaded, only the rehearsal is missing."
                 )
                 raise RehearsalError(msg, hint=hint) from error
             _install_and_import(release, fetched, folder, runtime, listener)
@@ -68,7 +68,7 @@ def _install_and_import(
     if not wheels:
         listener(Note(message=f"{release} has no wheel for this platform; its sdist is installed"))
     if not wheels and not sdists:
-        listener(Note(message=f"{release} has nothing that can be installed here; it was not rehearsed"))
+        listener(Note(message=f"{release} has no file that can be installed here, so it was not rehearsed"))
         return
     file = (wheels or sdists)[0]
 

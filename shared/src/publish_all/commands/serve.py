@@ -39,7 +39,7 @@ from publish_all.repositories.repository import Means, Repository, make_reposito
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Index:
-    """The application, what is behind it, and the `names` of its repositories."""
+    """The application, its service, and the `names` of its repositories."""
 
     app: ASGIApp
     service: IndexService
@@ -47,10 +47,10 @@ class Index:
 
     @property
     def rule(self) -> str:
-        """What comes from where."""
+        """A line for the user about the origin of names."""
         ours, routing = ", ".join(self.names), self.service.routing
         if not routing.fallbacks:
-            more = "" if routing.private else "; for others from elsewhere state --private names"
+            more = "" if routing.private else "; to use a fallback, set --private"
             return f"all names come from {ours} only{more}"
         others = " and ".join(shown_url(each.url) for each in routing.fallbacks)
         return f"{', '.join(routing.private)}: from {ours} only; all other names: from {others} only"
@@ -76,15 +76,15 @@ def serve(
     local = is_loopback(host)
     if options.own_credentials and options.password is None and not local:
         raise UsageError(
-            f"with --own-credentials everybody who reaches {host} could read what you may read",
-            hint="Set PUBLISH_ALL_SERVE_PASSWORD to a password that clients must know, or leave "
-            "--own-credentials out, so that each client is asked for its own.",
+            f"with --own-credentials, everyone who can connect to {host} can read your private packages",
+            hint="Set PUBLISH_ALL_SERVE_PASSWORD to a password for clients, or remove "
+            "--own-credentials, so that each client uses its own credentials.",
         )
     with open_index(options, listener=listener, local=local) as index:
         bound = listen(host, port)
         url = f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
         address = f"{url}{options.base_path}/simple/"
-        listener(Note(message=f"serving {', '.join(index.names)} at {address} (Ctrl-C ends it)"))
+        listener(Note(message=f"serving {', '.join(index.names)} at {address} (press Ctrl-C to stop)"))
         listener(Note(message=index.rule))
         index.service.greet()
         line = json_line if log_as_json else text_line
@@ -109,8 +109,8 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
     if len(scopes) > 1:
         # A client's password is for one registry; it is not shown to another.
         raise UsageError(
-            f"what a client says of itself would be shown to several registries: {', '.join(scopes.values())}",
-            hint="Serve each on its own, or read them with your own credentials: --own-credentials, or a password "
+            f"the credentials of clients would be sent to several registries: {', '.join(scopes.values())}",
+            hint="Serve each one separately, or use your own credentials: --own-credentials, or a password "
             "for clients in PUBLISH_ALL_SERVE_PASSWORD.",
         )
     routing = routing_of(options, config)
@@ -120,7 +120,7 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
         fallbacks = enumerate(routing.fallbacks, start=1)
         proxied += (FallbackSource(each, session, number=number) for number, each in fallbacks)
     service = IndexService(sources, routing=routing, cache=cache, proxied=tuple(proxied))
-    # What is read without a credential of the client is for whoever can reach it.
+    # Files that are read without credentials of the client are readable for everyone who can connect.
     unasked = options.password is None and any(each.scope is None for each in sources)
     gate = Gate(password=options.password, local=local and unasked)
     # Uploads go to the first repository, in the client's name, or in ours for who knows the password.
@@ -155,8 +155,8 @@ def routing_of(options: IndexOptions, config: ProjectConfig | None) -> Routing:
     default = options.default_fallback if private else None
     stated = options.fallbacks or ((default,) if default is not None else ())
     if stated and not private:
-        msg = "a fallback needs private names, which are never looked up there"
-        hint = 'State them as --private "kindling-*" (may be given several times), or run inside the project.'
+        msg = "a fallback needs private names, which are never taken from it"
+        hint = 'Add --private "kindling-*" (can be repeated), or run the command in the project.'
         raise UsageError(msg, hint=hint)
     fallbacks = tuple(_fallback(each, guarded=options.password is not None) for each in dict.fromkeys(stated))
     proxy = options.proxy or len(fallbacks) > 1 or any(each.auth is not None for each in fallbacks)
@@ -179,8 +179,8 @@ def _fallback(url: str, *, guarded: bool) -> Fallback:
         raise UsageError(f"--fallback: {shown_or_raw(url)} is not a URL: {error}") from error
     if bare != url and not guarded:
         raise UsageError(
-            "--fallback holds a user name or password, which all clients of this index would use",
-            hint="Set PUBLISH_ALL_SERVE_PASSWORD to a password that clients must know, or name an index that anyone may read.",
+            "--fallback has a user name or password, which all clients of this index would use",
+            hint="Set PUBLISH_ALL_SERVE_PASSWORD to a password for clients, or use a public index.",
         )
     if parts.password is None:
         # A user name alone is for the client, whose keyring has the password.
@@ -201,13 +201,13 @@ def _cache_dir() -> Path:
 
 
 def _made(folder: Path) -> Path:
-    """The folder for what is kept in passing: the cache's, or the system's where that disk is full."""
+    """The folder for temporary files: that of the cache, or of the system if the disk of the cache is full."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         Path(tempfile.mkdtemp(dir=folder)).rmdir()
     except OSError as error:
         if error.errno == errno.ENOSPC:
             return Path(tempfile.gettempdir())
-        msg = f"the cache folder {folder} can't be written: {error.strerror or error}"
+        msg = f"the cache folder {folder} cannot be written: {error.strerror or error}"
         raise UsageError(msg, hint="Choose another one with --cache-dir.") from error
     return folder

@@ -92,7 +92,7 @@ def write_site(
         published=published_names(config),
         listener=listener,
     )
-    listener(Note(message=f"the install lines are for {address}; --url names another address"))
+    listener(Note(message=f"the install commands use {address}; set another address with --url"))
     return made
 
 
@@ -112,7 +112,7 @@ def make_site(
     try:
         _write(folder, found, pages, address, whole=whole)
     except OSError as error:
-        msg = f"{error.filename or folder} can't be written: {error.strerror or error}"
+        msg = f"{error.filename or folder} cannot be written: {error.strerror or error}"
         raise PublishAllError(msg) from error
     return tuple(
         SiteProject(
@@ -129,7 +129,7 @@ def _address(url: str | None, config: ProjectConfig | None, runtime: Runtime) ->
     """Where the site will be, with a slash at the end. Raises `UsageError`."""
     if url is not None:
         if (problem := upload_url_problem(url)) is not None:
-            raise UsageError(f"--url: {problem}", hint="Write it as https://wheels.corp.example/")
+            raise UsageError(f"--url: {problem}", hint="Use a URL like https://wheels.corp.example/")
         return url.rstrip("/").removesuffix("/simple") + "/"
     link = link_of_actions(runtime.environment)
     if link is None and config is not None:
@@ -138,27 +138,27 @@ def _address(url: str | None, config: ProjectConfig | None, runtime: Runtime) ->
         link is None
         or runtime.environment.get("GITHUB_SERVER_URL", "https://github.com") != "https://github.com"
     ):
-        msg = "it is not known where the site will be, and its page shows install lines"
-        raise UsageError(msg, hint="State its address, as --url https://wheels.corp.example/")
+        msg = "the address of the site is not known, but its page shows install commands"
+        raise UsageError(msg, hint="Set it with --url, for example --url https://wheels.corp.example/")
     owner, _, repository = link.partition("/")
     host = f"{owner.lower()}.github.io"
     return f"https://{host}/" if repository.lower() == host else f"https://{host}/{repository}/"
 
 
 def _ensure_ours(folder: Path, chosen: Iterable[RepositoryConfig]) -> None:
-    """Raise `UsageError` where we would write over what is not a site of ours."""
+    """Raise `UsageError` if the folder contains anything but a site of ours."""
     places = {folder.resolve(), (folder / "simple").resolve()}
     own = next(
         (each for each in chosen if each.kind.local and Path(each.url or "").resolve() in places), None
     )
     if own is not None:
         msg = f"{folder} is the repository {own.name!r} itself"
-        raise UsageError(msg, hint="Write the site into another folder with -o.")
+        raise UsageError(msg, hint="Write the site to another folder with -o.")
     page = folder / "index.html"
     is_ours = page.is_file() and GENERATOR in page.read_text(encoding="utf-8", errors="replace")
     if not is_ours and (page.exists() or (folder / "simple").exists()):
-        msg = f"{folder} holds something else than a site that publish-all wrote"
-        raise UsageError(msg, hint=f"Write the site into a folder below it, as -o {folder / 'packages'}")
+        msg = f"{folder} contains files that `publish-all site` has not written"
+        raise UsageError(msg, hint=f"Write the site to another folder, such as -o {folder / 'packages'}")
 
 
 def _parsed(names: Sequence[str]) -> tuple[NormalizedName, ...]:
@@ -177,10 +177,10 @@ def _read(
     published: Sequence[NormalizedName],
     listener: Listener,
 ) -> tuple[Mapping[NormalizedName, _Found], bool]:
-    """What the sources have of each project, by name, and whether that is all that they have.
+    """The files of each project in the sources by name, and whether these are all projects.
 
     Raises `PublishAllError` for
-    a source that cannot be read, and for one that has nothing: it may be misspelt, or not fetched yet.
+    a source that cannot be read or is empty, because it may be misspelt, or not downloaded yet.
     """
     whole = not names
     refused: dict[str, ServeError] = {}
@@ -194,8 +194,8 @@ def _read(
                 if error.status not in _NOT_TOLD:
                     raise
                 if not published:
-                    msg = f"{source.name} does not tell which packages it has: {error.message}"
-                    hint = f"Name the packages, as `publish-all site NAME`. {error.hint or ''}".strip()
+                    msg = f"{source.name} does not list its packages: {error.message}"
+                    hint = f"Add the names of packages, as in `publish-all site NAME`. {error.hint or ''}".strip()
                     raise UsageError(msg, hint=hint) from error
                 stated, guessed, whole = published, True, False
         wanted += ((source, each, guessed) for each in stated)
@@ -211,12 +211,12 @@ def _read(
                 raise
             if source.scope is not None:
                 error.hint = (
-                    "Registries are read without a credential. Use yours, and show these files to all readers of "
-                    "the site: --own-credentials"
+                    "Registries are read without a credential. To use yours, and show these files to all readers of "
+                    "the site, add --own-credentials"
                 )
             if not guessed:
                 raise
-            listener(Note(message=f"{project} is left out: {error.message}"))
+            listener(Note(message=f"{project} is skipped: {error.message}"))
             refused[source.name] = error
             return None
 
@@ -235,7 +235,7 @@ def _read(
     if missing:
         finding = RELEASE_NOT_THERE.found(
             f"no files found: {', '.join(missing)}; nothing was written",
-            hint="Publish to it first, or leave it out.",
+            hint="Publish to it first, or remove it.",
         )
         raise RepositoryError(finding.message, hint=finding.hint, findings=(finding,))
     return dict(sorted(found.items())), whole
@@ -330,7 +330,9 @@ def _written_before(simple: Path) -> Mapping[NormalizedName, ProjectPage]:
             )
         except PageError as error:
             msg = f"{path} is {error}"
-            raise PublishAllError(msg, hint="Delete the folder of the site, and write it again.") from error
+            raise PublishAllError(
+                msg, hint="Delete the folder of the site, and run the command again."
+            ) from error
     return found
 
 

@@ -18,7 +18,7 @@ from publish_all.reporting.text import size
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 GENERATOR = '<meta name="generator" content="publish-all site">'
-"""What tells that the page is ours, and may be replaced."""
+"""The mark of our pages, which may be replaced."""
 
 _STYLE = """\
 :root { color-scheme: light dark; --text: #1c2128; --soft: #57606a; --back: #fff; --box: #f3f5f7; --line: #d0d7de;
@@ -68,11 +68,11 @@ def render_site(pages: Sequence[ProjectPage], url: str) -> bytes:
 </head>
 <body>
 <h1>Python packages</h1>
-<p>The address of this index is <code>{_text(index)}</code>, for <a href="simple/">pip, uv and Poetry</a>. Other
+<p>The URL of this index is <code>{_text(index)}</code>, for <a href="simple/">pip, uv and Poetry</a>. Other
 programs can read the <a href="simple/index.json">same as JSON</a>.</p>
 {contents}{sections}<section>
-<p class="soft">Pages of this kind do not state when a file was uploaded. With <code>exclude-newer</code> of uv or
-<code>uploaded-prior-to</code> of pip, nothing is found here. <code>publish-all serve</code> is an index for these.
+<p class="soft">Static pages have no upload times, so <code>exclude-newer</code> of uv and
+<code>uploaded-prior-to</code> of pip find nothing here. Use <code>publish-all serve</code> for them.
 A new version can take ten minutes to appear.</p>
 </section>
 </body>
@@ -118,8 +118,8 @@ def _install(name: str, version: Version, files: Iterable[IndexFile], index: str
         "requirements.txt": f"--index-url {index}\n{name}=={version}",
     }
     notes = {
-        "pip": "The second command installs its dependencies from PyPI. Name those that are on this page in the first.",
-        "requirements.txt": "A file of its own, to be installed first, with <code>pip install --no-deps -r</code>.",
+        "pip": "The second command installs the dependencies from PyPI. Add dependencies on this page to the first one.",
+        "requirements.txt": "Use a separate file, and install it first with <code>pip install --no-deps -r</code>.",
     }
     return "".join(
         (

@@ -41,7 +41,7 @@ class CheckoutState:
         return self.folder / LOCK_NAME if self.problem is None else None
 
     def manifest(self, output: Path) -> Path | None:
-        """The manifest of what was built into the folder `output`."""
+        """The path of the manifest of the last build into the folder `output`."""
         return self.folder / f"manifest-{_key(output)}.json" if self.problem is None else None
 
 
@@ -63,7 +63,7 @@ def _key(path: Path) -> str:
 def _problem(state: Path, folder: Path, root: Path, *, make: bool) -> str | None:
     checkout = repository_root(root.resolve()).resolve()
     if not state.is_absolute() or state.resolve().is_relative_to(checkout):
-        return f"{state} is inside of the checkout"
+        return f"{state} is inside the checkout"
     try:
         if make:
             state.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def _problem(state: Path, folder: Path, root: Path, *, make: bool) -> str | None
             folder.mkdir(exist_ok=True, mode=0o700)
         for each in (folder.parent, folder) if folder.is_dir() else ():
             if os.name == "posix" and _is_open_to_others(each.stat()):
-                return f"{each} belongs to another user, or others may write there"
+                return f"{each} belongs to another user, or other users can write to it"
     except OSError as error:
         return f"{error.filename or folder} cannot be used: {error.strerror or error}"
     return f"{folder} cannot be written to" if make and not os.access(folder, os.W_OK) else None
@@ -86,7 +86,7 @@ class AlreadyRunningError(PublishAllError):
 
 
 class CannotLockError(PublishAllError):
-    """There can be no lock: the file system has none, as some network file systems, or the file is not ours."""
+    """Locking is not possible, because the file system does not support it, or the file is not ours."""
 
 
 @contextlib.contextmanager
@@ -138,4 +138,4 @@ def _already_running(path: Path) -> AlreadyRunningError:
         pid = ""
     who = f"process {pid}" if pid.isdigit() else "another process"
     msg = f"another publish of this project is running: {who} holds {path}"
-    return AlreadyRunningError(msg, hint="Wait for it to end, or end it; then run again.")
+    return AlreadyRunningError(msg, hint="Wait until it ends, or stop it. Then run the command again.")

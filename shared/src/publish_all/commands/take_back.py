@@ -20,7 +20,7 @@ from publish_all.repositories.repository import Repository
 
 class TakenBack(NamedTuple):
     """A file of a release, or what else goes with it, and its state now: "yanked", "not yanked", "deleted", "would be
-    deleted", or "left to the registry", which removes it when it cleans up.
+    deleted", or "kept by the registry", which removes it when it cleans up.
     """
 
     project: NormalizedName
@@ -59,7 +59,7 @@ def delete(
     dry_run: bool = False,
     listener: Listener = ignore,
 ) -> tuple[TakenBack, ...]:
-    """Delete releases (`NAME==VERSION`), once all that goes was shown in notes and `confirm` has agreed.
+    """Delete releases (`NAME==VERSION`), after all files were shown in notes and `confirm` has agreed.
 
     With `dry_run` nothing is deleted. Empty if `confirm` refuses. Raises `PublishAllError`.
     """
@@ -70,8 +70,8 @@ def delete(
     if dry_run:
         return tuple(TakenBack(*each, "would be deleted") for each in parts)
     for project, shown, part in parts:
-        listener(Note(message=f"{project} {shown}: to delete: {part}"))
-    if not confirm(f"Delete this from {repository.name} ({repository.url})?"):
+        listener(Note(message=f"{project} {shown}: will delete {part}"))
+    if not confirm(f"Delete these files from {repository.name} ({repository.url})?"):
         listener(Note(message="nothing was deleted"))
         return ()
     kept: set[str] = set()
@@ -83,7 +83,7 @@ def delete(
                 listener(Note(message=f"steps done before the error: {number} of {len(steps)}"))
                 raise
             kept.update(step.parts)
-    return tuple(TakenBack(*each, "left to the registry" if each[2] in kept else "deleted") for each in parts)
+    return tuple(TakenBack(*each, "kept by the registry" if each[2] in kept else "deleted") for each in parts)
 
 
 def _open(directory: Path, connection: ConnectionOptions | None, listener: Listener) -> Repository:
@@ -92,6 +92,8 @@ def _open(directory: Path, connection: ConnectionOptions | None, listener: Liste
     opened = open_connection(config, connection or ConnectionOptions(), listener=listener)
     if len(opened.chosen) > 1:
         names = ", ".join(each.name for each in opened.chosen)
-        raise UsageError(f"the project publishes to several repositories: {names}", hint="Name one with -r.")
+        raise UsageError(
+            f"the project publishes to several repositories: {names}", hint="Select one with -r."
+        )
     (repository,) = opened.repositories()
     return repository

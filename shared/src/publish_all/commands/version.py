@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # a version that is only shown needs none of these
     from publish_all.version.change import ReleasePlan
     from publish_all.version.places import Place
 
-# Variables that tell us and others a version: https://setuptools-scm.readthedocs.io/en/latest/overrides/ and the like.
+# Variables that set the version for us and other tools: https://setuptools-scm.readthedocs.io/en/latest/overrides/
 _OVERRIDES = re.compile(
     r"PUBLISH_ALL_VERSION.*|.*_PRETEND_VERSION.*|.*_VERSIONING_BYPASS|P(DM_BUILD_SCM|BR)_VERSION"
 )
@@ -66,10 +66,11 @@ class VersionOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VersionResult:
-    """The version as it is now and, where asked for, what was compared, changed or released.
+    """The current version, and the places that were compared, changed or released.
 
-    `version` is None only for a release of a version from git, which need not have one yet. `compared` is False between tags of a version from git, where no file can hold its own version.
-    `changed` are the places as they were, which now say `version` (with `dry_run`: would say it).
+    `version` is None only for the first release of a version from git. `compared` is False between tags of a version
+    from git, where no file can contain its own version.
+    `changed` are the old places, which now have `version` (with `dry_run`: would have it).
     """
 
     version: ResolvedVersion | None
@@ -89,9 +90,9 @@ class VersionResult:
 def versions(
     options: VersionOptions, *, listener: Listener = ignore
 ) -> tuple[tuple[str, VersionResult], ...]:
-    """As `version`, for each member of a workspace that has a version of its own, with its name; else for the project.
+    """As `version`, with the name of each member of a workspace with its own version, or for the project.
 
-    A release of several members is one commit; those that are released in this version already are left out.
+    A release of several members is one commit. Members that are already released in this version are skipped.
     """
     if options.members is None:
         return (("", version(options, listener=listener)),)
@@ -107,7 +108,7 @@ def versions(
     if options.release is None:
         return tuple(found)
     if not plans:
-        raise UsageError(f"all members are released as {options.release} already")
+        raise UsageError(f"all members are already released as {options.release}")
     from publish_all.version.change import carry_out, together
 
     plan = together(plans, run.root)
@@ -121,7 +122,7 @@ def versions(
 def _sharing(run: ProjectConfig) -> Iterator[ProjectConfig]:
     """One project for each version in a workspace: the root's, of all members that inherit it, and the others.
 
-    The root's version is written into all of them. Where the root is no project, the first of them has it.
+    The version of the root is written to all of them. If the root is not a project, the first member has it.
     """
 
     def states(config: ProjectConfig) -> bool:
@@ -160,15 +161,15 @@ def version(
         "--release": options.release is not None,
     }
     if len(given := [name for name, stated in asked.items() if stated]) > 1:
-        msg = f"{' and '.join(given)} do not go together"
-        raise UsageError(msg, hint="--release does all of it; otherwise one after the other.")
+        msg = f"{' and '.join(given)} cannot be combined"
+        raise UsageError(msg, hint="Use --release for everything, or run the command once for each option.")
     release = _release if config is None else _planned
     config, runtime = config or load_project(options.directory), options.runtime
     if options.release is not None and config.version.source is VersionSource.GIT:
         return release(config, None, options, listener)
     now = project_version(config, runtime=runtime, listener=listener)
     if now is None:
-        msg = f"{config.root / 'pyproject.toml'}: the project has no version, only its build variants have"
+        msg = f"{config.root / 'pyproject.toml'}: the project itself has no version, only its build variants"
         raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
     if options.release is not None:
         return release(config, now, options, listener)
@@ -193,8 +194,8 @@ def version(
         places, compared = find_places(config), comparable(config, now)
         return VersionResult(version=now, text=now.text, places=places, compared=compared, findings=findings)
     if not comparable(config, now):
-        msg = f"the version is {now.text}, between tags: a file that said so would be wrong once it is committed"
-        hint = "publish-all version --release VERSION writes, commits and tags in one step."
+        msg = f"the version {now.text} is between two tags, so a file with it would be wrong after the commit"
+        hint = "Run publish-all version --release VERSION, which writes, commits and tags in one step."
         raise UsageError(msg, hint=hint)
     changed, contents = planned(config, now.version)
     if not options.dry_run:
@@ -245,16 +246,16 @@ def _try_version(
     runtime: Runtime,
     listener: Listener,
 ) -> None:
-    """Raise `VersionError` where the source, a place or the build backend would say another version.
+    """Raise `VersionError` if the source, a place or the build backend would have another version.
 
-    `contents` are the files as they are to be written; with `tag`, they are committed and the commit is tagged.
+    `contents` are the new files. With `tag`, they are committed and the commit is tagged.
     """
     if not _has_backend_of_its_own(config):
-        return  # `planned` has read the source out of what is to be written, or a clean tag is the source
+        return  # `planned` has checked the source in the new contents, or the source is a clean tag
     from publish_all.version.places import find_places
 
     backend = backend_name(config.pyproject)
-    detail = f"ask {backend} what it would say after a change to {version}"
+    detail = f"check the version of {backend} after a change to {version}"
     listener(StepStarted(step="version", detail=detail))
     stated = runtime.environment
     environment = {name: value for name, value in stated.items() if not _OVERRIDES.fullmatch(name)}
@@ -275,7 +276,7 @@ def _try_version(
             raise _refusal(config, f"the version would be {found.text} ({found.source})", version)
         for place in find_places(copy):
             if not place.agrees(version):
-                raise _refusal(config, f"{place.where} would say {place.says}", version)
+                raise _refusal(config, f"{place.where} would have {place.says}", version)
         if copy.version.source is VersionSource.PROJECT or not _has_backend_of_its_own(copy):
             return
         try:
@@ -283,11 +284,11 @@ def _try_version(
         except (PublishAllError, InvalidVersion):
             return  # it knows no version, so it says no other one
         if said not in {version, _NOTHING_SAID}:
-            raise _refusal(config, f"the build backend {backend} would say {said}", version)
+            raise _refusal(config, f"the build backend {backend} would use {said}", version)
 
 
 def _has_backend_of_its_own(config: ProjectConfig) -> bool:
-    """Whether a build backend may make the version in a way of its own, and not from `[project]` or from us."""
+    """Whether the build backend may compute the version itself, and not from `[project]` or from us."""
     pyproject = config.pyproject
     if static_version(pyproject) is not None or backend_asks_us(pyproject):
         return False
@@ -301,13 +302,13 @@ def _refusal(config: ProjectConfig, what: str, version: Version) -> VersionError
     reasons = "; ".join(unwritable(config))
     msg = f"nothing was written: after a change to {version}, {what}" + (f": {reasons}" if reasons else "")
     hint = (
-        "Name the file that has the version in tool.publish-all.version.sync, or write the version as a literal"
-        " where the build backend reads it, or let tool.publish-all.version.source say where it is, and the"
-        " backend ask publish-all."
+        "Add the file with the version to tool.publish-all.version.sync, or write the version as a literal"
+        " where the build backend reads it, or configure tool.publish-all.version.source and let the"
+        " build backend use publish-all."
     )
     if not source_places(config) and not reasons:
         hint = (
-            "If the version comes from a tag, state what tags begin with in tool.publish-all.version.tag-prefix."
+            "If the version comes from a tag, set tool.publish-all.version.tag-prefix to the prefix of the tags."
             f" Otherwise: {hint[0].lower()}{hint[1:]}"
         )
     return VersionError(msg, hint=hint)
@@ -329,13 +330,13 @@ class _Git(NamedTuple):
         done = git_in_copy(*arguments, cwd=cwd, environment=self.environment, run=self.run)
         if done.returncode != 0:
             what = f"git {arguments[0]}: {done.stderr.strip()}"
-            raise VersionError(f"the version can't be tried in a copy of the checkout: {what}")
+            raise VersionError(f"the version cannot be checked in a copy of the checkout: {what}")
 
 
 def _copied(root: Path, copy: Path, contents: Mapping[Path, bytes], git: _Git) -> Path:
-    """The project in a copy of its checkout that is a repository of its own, with these contents.
+    """The project in a copy of its checkout, which is a separate repository, with these contents.
 
-    History, tags and index are as in the checkout, whose objects are used where they are.
+    History, tags and index are those of the checkout. Its objects are shared.
     """
     from publish_all.builders.source_tree import SourceTree
 

@@ -70,9 +70,9 @@ def parse_target(platform: str | None, python: str | None) -> Target | None:
     text = f"manylinux_2_{_OLD_TAGS[old]}_{rest}" if old in _OLD_TAGS else platform or ""
     found = _PLATFORM.fullmatch(text)
     if found is None or python is None or not re.fullmatch(r"3\.\d+", python):
-        msg = f"--platform {platform or '?'} and --python-version {python or '?'} do not name a machine"
+        msg = f"--platform {platform or '?'} and --python-version {python or '?'} are not a complete platform"
         others = "musllinux_1_2_aarch64, macosx_14_0_arm64 and win_amd64"
-        hint = f"State both, as --platform manylinux_2_28_x86_64 --python-version 3.11. Other platforms are {others}."
+        hint = f"Use both, for example --platform manylinux_2_28_x86_64 --python-version 3.11. Other platforms are {others}."
         raise UsageError(msg, hint=hint)
     arch, libc, minor = found["arch"], found["libc"], int(found["minor"] or 0)
     tags: tuple[str, ...] = (text,)  # pip adds those of older versions of macOS
@@ -107,8 +107,8 @@ def index_options(
     """The index that pip fetches dependencies from. Raises `UsageError` where it is not known which are private."""
     private = options.private or published_names(config)
     if not private:
-        msg = "--with-dependencies needs to know which names are private, and are never looked up on PyPI"
-        raise UsageError(msg, hint='State them: --private "kindling-*" (may be given several times).')
+        msg = "--with-dependencies needs the private names, which are never taken from PyPI"
+        raise UsageError(msg, hint='Add them with --private "kindling-*" (can be repeated).')
     # Asked for by a server's thread, a password would be typed into another program.
     connection = replace(or_default_registry(options.connection), ask=None)
     named = (str(canonicalize_name(each.name)) for each in requirements)
@@ -124,10 +124,10 @@ def fetch_dependencies(
     listener: Listener,
     run: Run,
 ) -> None:
-    """Let pip fetch the releases and all that they need into a new folder. Raises `PublishAllError`.
+    """Download the releases and their dependencies with pip into a new folder. Raises `PublishAllError`.
 
-    For another machine uv decides what that is, if it is there. pip evaluates markers for the Python that it runs on
-    (https://github.com/pypa/pip/issues/11664), so what it left out is asked for in further runs.
+    For another machine, uv resolves the dependencies, if it is installed. pip evaluates markers for its own Python
+    (https://github.com/pypa/pip/issues/11664), so missing dependencies are downloaded in further runs.
     """
     ensure_installed()
     from publish_all.commands.exec import execute, find_pip
@@ -138,8 +138,8 @@ def fetch_dependencies(
     if pip is None and uv is not None:
         pip = (uv, "tool", "run", "--python", sys.executable, "pip")
     if pip is None:
-        msg = "--with-dependencies needs pip or uv, and there is none on PATH"
-        raise UsageError(msg, hint="Install one of them, or activate an environment that has it.")
+        msg = "--with-dependencies needs pip or uv, but neither is on PATH"
+        raise UsageError(msg, hint="Install one of them, or activate an environment with it.")
 
     def start(*command: str, heard: Listener) -> None:
         said: list[str] = []
@@ -151,10 +151,10 @@ def fetch_dependencies(
 
         if code := execute(command, index, listener=heard, run=quietly):
             raise PublishAllError(
-                f"{Path(command[0]).stem} cannot fetch the dependencies: {' / '.join(said[-3:]) or f'exit code {code}'}",
-                hint="Name the index that has them with --fallback, and names that the repository has with --private. "
-                "For another machine there must be a wheel of each: build it from the sdist, and publish it to a "
-                "repository of yours.",
+                f"{Path(command[0]).stem} cannot download the dependencies: {' / '.join(said[-3:]) or f'exit code {code}'}",
+                hint="Add their index with --fallback, and names of the repository with --private. "
+                "For another machine, each dependency needs a wheel: build it from the sdist, and publish it to your "
+                "repository.",
             )
 
     folder.mkdir()
@@ -189,7 +189,7 @@ def fetch_dependencies(
             break
         wanted += missing
     if missing:
-        raise PublishAllError(f"the dependencies are not complete: {', '.join(missing)} cannot be fetched")
+        raise PublishAllError(f"the dependencies are not complete: {', '.join(missing)} cannot be downloaded")
 
 
 def _missing(folder: Path, pins: Sequence[str], target: Target) -> list[str]:
@@ -219,8 +219,8 @@ def ensure_ours(folder: Path) -> None:
     """Raise `UsageError` where somebody else's requirements or lock file would be written over."""
     for path in (folder / REQUIREMENTS, folder / LOCK):
         if path.is_file() and not path.read_bytes().startswith(_WRITTEN.encode()):
-            msg = f"{path} was not written by `publish-all download`, and would be replaced"
-            raise UsageError(msg, hint="Name another folder, as --dest wheelhouse.")
+            msg = f"{path} was not written by `publish-all download`, so it is not replaced"
+            raise UsageError(msg, hint="Use another folder, for example --dest wheelhouse.")
 
 
 def write_locks(folder: Path, files: Sequence[DownloadedFile], target: Target | None) -> None:

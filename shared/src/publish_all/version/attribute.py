@@ -1,7 +1,7 @@
 """`__version__` of a Python file, read from its syntax tree and written as the bytes of one literal. Nothing runs.
 
-What is there must come down to literals, here or in a module that it is imported from. Statements are walked in
-their order, and each name keeps the bindings that it may have; a value is worked out when it is asked for.
+The value must be made of literals, in this file or in modules that it imports. Statements are read in order, and
+each name keeps all its possible bindings. A value is computed when it is needed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from publish_all.errors import VersionError
 
 NAME = "__version__"
 _HINT = f'Write it as a literal: {NAME} = "1.2.3".'
-_LINE_END = re.compile(rb"\r\n|\r|\n")  # not what `splitlines` takes for one, such as a form feed
+_LINE_END = re.compile(rb"\r\n|\r|\n")  # `splitlines` would also split at form feeds
 _LITERAL = re.compile(r"(?P<prefix>[A-Za-z]*)(?P<quote>\"\"\"|'''|\"|')")
 _STAR = "*"
 _OPAQUE = {ast.AugAssign: "an augmented assignment", ast.Delete: "del"}
@@ -31,7 +31,7 @@ _OPAQUE = {ast.AugAssign: "an augmented assignment", ast.Delete: "del"}
 Read: TypeAlias = Callable[[Path], bytes]
 _Plain: TypeAlias = "str | int | tuple[_Plain, ...]"
 _Names: TypeAlias = "Mapping[str, tuple[_Binding, ...]]"
-"""What names may be bound to."""
+"""The possible bindings of names."""
 
 
 class _Binding(NamedTuple):
@@ -106,16 +106,18 @@ def read_source(path: Path, read: Read = Path.read_bytes) -> SourceFile:
         data = read(path)
         encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what a compiler warns of is not our business
+            warnings.simplefilter("ignore")  # warnings of the compiler are ignored
             tree = ast.parse(data, filename=str(path))
     except OSError as error:
         msg = f"{path}: can't be read: {error.strerror or error}"
-        raise VersionError(msg, hint="The version is said to be in this file.") from error
+        raise VersionError(
+            msg, hint="The configuration names this file as the source of the version."
+        ) from error
     except (SyntaxError, ValueError, RecursionError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        msg = f"{path}{line}: is not Python that this interpreter can read: {getattr(error, 'msg', error)}"
+        msg = f"{path}{line}: is not valid Python for this interpreter: {getattr(error, 'msg', error)}"
         raise VersionError(msg) from error
-    text = data.decode(encoding).encode()  # without the mark that stands for `utf-8-sig`
+    text = data.decode(encoding).encode()  # without the byte order mark
     return SourceFile(path, text, encoding, tree, _after(tree.body, {}))
 
 
@@ -127,10 +129,10 @@ def read_attribute(
     read: Read = Path.read_bytes,
     find: Callable[[ast.Module], ast.expr | None] | None = None,
 ) -> Attribute:
-    """The version that `path` says, in the attribute `name` or in the expression that `find` gives.
+    """The version in the file `path`: the attribute `name`, or the expression that `find` returns.
 
-    `own_name` is the project's, to know a circle through installed metadata. Raises `VersionError` with file and
-    line for anything that is not literal, and for no PEP 440 version.
+    `own_name` is the name of the project, to detect a circle through installed metadata. Raises `VersionError` with
+    file and line for values that are not literals or not PEP 440 versions.
     """
     reader, file = _Reader(name, own_name, read), read_source(path, read)
     node = find(file.tree) if find is not None else None
@@ -150,19 +152,19 @@ def read_attribute(
 
 
 def _after(body: Sequence[ast.stmt], names: _Names) -> _Names:
-    """What names are bound to after these statements."""
+    """The bindings of names after these statements."""
     for statement in body:
         names = _with(names, _bound_by(statement, names))
     return names
 
 
 def _with(names: _Names, bound: _Names) -> _Names:
-    """The names with newer bindings, of which a star import hides all that were there."""
+    """The names with newer bindings. A star import hides all earlier ones."""
     return bound if _STAR in bound else {**names, **bound}
 
 
 def _either(before: _Names, *branches: _Names) -> _Names:
-    """What is bound in one of the branches, and may be what it is after any of them."""
+    """The names bound in the branches, with all bindings that they may have afterwards."""
     changed = {name for branch in branches for name in branch if branch[name] is not before.get(name)}
     return {
         name: tuple({id(each): each for branch in branches for each in _get(branch, name)}.values())
@@ -171,7 +173,7 @@ def _either(before: _Names, *branches: _Names) -> _Names:
 
 
 def _bound_by(statement: ast.stmt, names: _Names) -> _Names:
-    """What a statement binds."""
+    """The names that a statement binds."""
     match statement:
         case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
             return _either(names, _after(statement.orelse, names))
@@ -231,7 +233,7 @@ def _opaque(node: ast.AST, what: str, names: _Names) -> _Names:
 
 
 class _Reader:
-    """Works out values. Messages call what was asked for `name`."""
+    """Computes values. `name` is the attribute, for messages."""
 
     def __init__(self, name: str, own_name: str | None, read: Read) -> None:
         self._name = name
@@ -363,7 +365,7 @@ class _Reader:
         return _Value(text, file, node)
 
     def _module(self, file: SourceFile, owner: ast.expr, names: _Names) -> Path | None:
-        """The file of the module that an expression names; None for what is no module of this project."""
+        """The file of a module in an expression; None if it is not a module of this project."""
         if isinstance(owner, ast.Attribute):
             return _find_module(file.path, ast.unparse(owner))
         for each in self._bindings(file, owner.id, names) if isinstance(owner, ast.Name) else ():
@@ -375,7 +377,7 @@ class _Reader:
         return None
 
     def _refusal(self, file: SourceFile, node: ast.expr) -> VersionError:
-        """Why an expression is no literal; asking for installed metadata asks for what is about to be built."""
+        """The error for an expression that is not a literal. Reading the version from installed metadata is a circle."""
         for call in (each for each in ast.walk(node) if isinstance(each, ast.Call)):
             called = ast.unparse(call.func).rpartition(".")[2]
             if called in {"version", "get_distribution", "distribution", "metadata", "require"}:
@@ -452,7 +454,7 @@ def rewritten(found: Attribute, version: Version) -> bytes:
 
 
 def _edits(found: Attribute, node: ast.expr, version: Version) -> Iterator[tuple[ast.expr, str]]:
-    """What to write in place of which nodes, in the order of the file."""
+    """The nodes to replace and their new texts, in the order of the file."""
     segment = found.file.segment
     if not isinstance(node, ast.Tuple | ast.List):
         yield node, _string(segment(node), found.text.strip(), str(version))
@@ -482,7 +484,7 @@ def _string(literal: str, old: str, new: str) -> str:
 
 
 def _item(old: str, part: str) -> str:
-    """One element of a tuple, quoted as the old one was; what is not a number needs quotes."""
+    """One element of a tuple, quoted as the old one was; all but numbers need quotes."""
     match = _LITERAL.match(old)
     if match is not None:
         return match[0] + part + match["quote"]

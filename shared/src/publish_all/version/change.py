@@ -1,6 +1,6 @@
-"""Changing the version, and the release step: write all places, commit them, tag the commit.
+"""Change the version, or release it: write all places, commit them, tag the commit.
 
-What would be written is worked out first, then written, all of it or nothing. Nothing is pushed; the plan says how.
+All changes are computed first, and then written completely or not at all. Nothing is pushed; the plan has the command.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def parse_version(text: str) -> Version:
         return Version(text)
     except InvalidVersion as error:
         msg = f"{text!r} is not a PEP 440 version"
-        raise UsageError(msg, hint="Write it like 1.2.3 or 1.2.3rc1.") from error
+        raise UsageError(msg, hint="Use a version like 1.2.3 or 1.2.3rc1.") from error
 
 
 def set_version(config: ProjectConfig, text: str) -> tuple[Place, ...]:
@@ -53,9 +53,9 @@ def set_version(config: ProjectConfig, text: str) -> tuple[Place, ...]:
 
 
 def refuse_unsettable(config: ProjectConfig, version: Version) -> None:
-    """Raise `UsageError` where the version is not written in a file of the project."""
+    """Raise `UsageError` if the version is not in a file of the project."""
     if config.version.source is VersionSource.GIT:
-        msg = "the version comes from git tags: there is nothing to set"
+        msg = "the version comes from git tags and cannot be set in a file"
         hint = f"Tag it: publish-all version --release {version}, or git tag {config.version.tag_prefix}{version}."
         raise UsageError(msg, hint=hint)
     if not source_places(config):
@@ -69,10 +69,10 @@ def refuse_unsettable(config: ProjectConfig, version: Version) -> None:
 
 
 def planned(config: ProjectConfig, version: Version) -> tuple[tuple[Place, ...], dict[Path, bytes]]:
-    """The places that do not say just this version, and what their files hold when they do.
+    """The places with another version, and the new contents of their files.
 
-    Nothing is written. Raises `VersionError` for a place that can't say it, and where another place would still
-    say another version.
+    Nothing is written. Raises `VersionError` for a place that cannot have this version, and if a place would still
+    have another version.
     """
     different = tuple(each for each in find_places(config) if each.says != each.spelt(version))
     contents: dict[Path, bytes] = {}
@@ -84,8 +84,8 @@ def planned(config: ProjectConfig, version: Version) -> tuple[tuple[Place, ...],
         contents[place.file] = place.write(read, place.spelt(version))
     for place in find_places(config, read=read):
         if not place.agrees(version):
-            msg = f"{place.where}: it would still say {place.says} when {version} is written into all places"
-            raise VersionError(msg, hint="Change it by hand, so that it comes from one literal.")
+            msg = f"{place.where}: would still have {place.says} after writing {version} to all places"
+            raise VersionError(msg, hint="Edit it so that the version is one literal.")
     return different, contents
 
 
@@ -106,7 +106,7 @@ def write_all(contents: Mapping[Path, bytes]) -> dict[Path, bytes]:
                 _write(path, before[path])
             else:
                 path.unlink()
-        msg = f"{error.filename or 'a file'}: can't be written: {error.strerror}; no file was changed"
+        msg = f"{error.filename or 'a file'}: cannot be written: {error.strerror}; no file was changed"
         raise VersionError(msg) from error
     return before
 
@@ -169,21 +169,21 @@ def plan_release(
 
     version = parse_version(text)
     if version.local is not None:
-        msg = f"{version} is a local version: it is not for releases"
+        msg = f"{version} is a local version, which cannot be released"
         raise UsageError(msg, hint=f"Release {version.public}.")
     prefix = config.version.tag_prefix
     last = _last_release(config, environment, run)
     if last is not None and version <= last.version:
-        msg = f"{version} is not higher than {last.version}, which is released as {last.tag}"
+        msg = f"{version} is not higher than {last.version}, which was released as {last.tag}"
         raise UsageError(msg, hint="Choose a higher version.")
     if current is not None and current.local is None and version < current:
-        msg = f"{version} is lower than the version now, {current}"
+        msg = f"{version} is lower than the current version {current}"
         raise UsageError(msg, hint="Choose a higher version.")
     tag = tag_name(version, prefix=prefix, last=last.tag if last is not None else None)
     for name in ask("for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags"):
         if name == tag or tag_version(name, prefix) == version:
-            msg = f"the tag {name} exists already"
-            raise UsageError(msg, hint="Choose a higher version; others may have fetched that tag.")
+            msg = f"the tag {name} already exists"
+            raise UsageError(msg, hint="Choose a higher version, because others may have fetched this tag.")
     changes, contents = planned(config, version)
     remotes = sorted(ask("remote"), key=lambda name: (name != "origin", name))
     branch = ask("symbolic-ref", "--short", "--quiet", "HEAD")
@@ -225,7 +225,7 @@ def together(plans: Sequence[ReleasePlan], root: Path) -> ReleasePlan:
 def carry_out(
     config: ProjectConfig, plan: ReleasePlan, *, environment: Mapping[str, str], run: Run = _process.run
 ) -> None:
-    """Write, commit and tag. Raises `VersionError`; what was written is then as it was, unless it was committed."""
+    """Write, commit and tag. If that fails before the commit, the files are restored. Raises `VersionError`."""
     git = partial(git_for_user, cwd=config.root, environment=environment, run=run)
     before = write_all(plan.contents)
     if plan.contents:
@@ -233,9 +233,9 @@ def carry_out(
         done = git("commit", "--quiet", "-m", plan.commit_message, "--", *paths)
         if done.returncode != 0:
             write_all(before)
-            msg = f"git commit failed, and the files are as they were: {one_line(done.stderr or done.stdout)}"
+            msg = f"git commit failed, and the files were restored: {one_line(done.stderr or done.stdout)}"
             raise VersionError(
-                msg, hint=_who(done) or "A hook of git may have refused it: `git commit` shows what it says."
+                msg, hint=_who(done) or "A git hook may have rejected it. Run `git commit` to see its output."
             )
     tags = [*plan.tags.items()]
     for place, (tag, message) in enumerate(tags):
@@ -248,7 +248,7 @@ def carry_out(
 
 
 def _who(failed: Completed) -> str:
-    """What to do where git does not know who commits, as on a new machine."""
+    """The hint if git has no author configured, as on a new machine."""
     name = 'git config --global user.name "YOUR NAME"; git config --global user.email YOU@EXAMPLE'
     return f"Tell git who you are: {name}." if "user.email" in failed.stderr else ""
 
@@ -263,9 +263,9 @@ def _last_release(config: ProjectConfig, environment: Mapping[str, str], run: Ru
             msg = f"{config.root}: there is no commit to tag yet"
             raise VersionError(msg, hint="Commit the project first.")
         case _ if said.shallow and not (isinstance(said, Described) and said.distance == 0):
-            msg = f"{config.root}: the clone is shallow, so the releases before are not known"
+            msg = f"{config.root}: the clone is shallow, so earlier releases are not known"
             raise VersionError(msg, hint="git fetch --unshallow --tags")
     if said.dirty:
         msg = f"{config.root}: there are uncommitted changes"
-        raise UsageError(msg, hint="Commit or discard them first: `git status` lists them.")
+        raise UsageError(msg, hint="Commit or discard them first. `git status` lists them.")
     return said if isinstance(said, Described) else None

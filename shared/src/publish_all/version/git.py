@@ -1,11 +1,11 @@
-"""What git says of the commit that is checked out, and the version that it makes. The working tree is only read.
+"""The version of the checked-out commit, from git tags. The working tree is only read.
 
-A tag of a version is the prefix, taken literally, and a PEP 440 version that begins with a digit. With the prefix
+A version tag is the literal prefix and a PEP 440 version that starts with a digit. With the prefix
 "v" or "", a "v" before the version is optional.
 
-Four processes are enough as a rule: `git describe` finds the nearest tag, and `git rev-list` its distance; the list of
-tags tells beforehand which are versions, and afterwards which others stand on the same commit. More is asked about
-tags that lead nowhere, and where a tag of a higher version exists.
+This usually takes four processes: `git describe` finds the nearest tag, and `git rev-list` its distance. The list of
+tags shows which tags are versions, and which others are on the same commit. More processes are needed for broken tags,
+and if there is a tag with a higher version.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def tag_version(tag: str, prefix: str) -> Version | None:
 
 
 def _heads(prefix: str) -> tuple[str, ...]:
-    """The literal texts that may stand before the version."""
+    """The literal texts that are allowed before the version."""
     return ("v", "") if prefix in {"", "v"} else (prefix,)
 
 
@@ -136,7 +136,7 @@ def tag_of(
 
 
 def _describe(git: _Git, root: Path, prefix: str) -> Described | Untagged | NoRepository:
-    # `HEAD:./` proves that this very folder is tracked, not just some folder around it.
+    # `HEAD:./` is valid only if this folder itself is tracked, and not only a parent folder.
     place = git("rev-parse", "--show-toplevel", "--is-shallow-repository", "HEAD", "HEAD:./")
     lines = place.stdout.splitlines()
     if place.returncode != 0 or len(lines) < 4 or not _HASH.fullmatch(lines[-2]):
@@ -321,10 +321,10 @@ def described_in_archive(root: Path, *, prefix: str) -> Described | None:
 def version_after(said: Described, *, scheme: str, local: str, date: str) -> Version:
     """The version of a tree that git describes.
 
-    A tree that is not just what was tagged never gets the tag's own version: it counts as a development version,
-    also when the only difference is that files were changed. `scheme` is "guess" (of what comes next: of the next rc
-    after an rc, of the next post after a post) or "post" (it sorts just after what was tagged), `local` is "none",
-    "node" or "node-and-date"; `date` is the day (YYYYMMDD) that stands for uncommitted changes.
+    Only an unchanged checkout of the tag has the version of the tag. Every other tree has a development version,
+    also if it has only uncommitted changes. `scheme` is "guess" (a development version of the next release, or of the
+    next rc or post release after one of these) or "post" (a version directly after the tag). `local` is "none",
+    "node" or "node-and-date"; `date` is the day (YYYYMMDD) of uncommitted changes.
     """
     tagged, distance = said.version, said.distance
     if not distance and not said.dirty:

@@ -1,4 +1,4 @@
-"""What keeps a version from being published. Reads the working tree and git, changes nothing."""
+"""Findings that prevent the publication of a version, from the working tree and git. Changes nothing."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def release_findings(
     environment: Mapping[str, str],
     run: Run = _process.run,
 ) -> tuple[Finding, ...]:
-    """What speaks against publishing this version of the working tree.
+    """The reasons not to publish this version of the working tree.
 
-    `pypi`: PyPI is among the destinations, so a dirty tree is refused unless `allow_dirty`. `ask_remote`:
-    compare HEAD's tag with the remote's. A local version is a check's business. Raises `VersionError`
-    for a place that says no version.
+    `pypi`: PyPI is a destination, so uncommitted changes are an error unless `allow_dirty`. `ask_remote`:
+    compare the tag of HEAD with that of the remote. Local versions have their own check. Raises `VersionError`
+    for a place without a version.
     """
     found = [*version_differences(config, resolved)]
     said = describe(config.root, prefix=config.version.tag_prefix, environment=environment, run=run)
@@ -44,12 +44,12 @@ def release_findings(
         prefix = config.version.tag_prefix
         own = tag_of(resolved.version, config.root, prefix=prefix, environment=environment, run=run)
         found += _tag_findings(at_tag, resolved, own, node=said.node, where=str(config.root))
-    # A backend does not mind, and counts from the first version there is.
+    # A build backend does not notice this, and counts from the first known version.
     counted = (
         resolved.origin is Origin.BACKEND and resolved.version.is_devrelease and not source_places(config)
     )
     if not isinstance(said, Described) and said.shallow and counted:
-        message = f"{resolved.text} is counted in a shallow clone, without the tags before HEAD"
+        message = f"{resolved.text} was computed in a shallow clone, without the tags before HEAD"
         found.append(diagnoses.SHALLOW_CLONE.found(message, where=str(config.root)))
     if at_tag is not None and ask_remote:
         found += _remote_findings(config.root, at_tag.tag, environment, run)
@@ -64,44 +64,44 @@ def _tag_findings(
     node: str | None,
     where: str,
 ) -> Iterator[Finding]:
-    """HEAD is `node` and has the tag of another version, or none; `own` is the tag of this one, and its commit."""
-    raise_it = "raise the version: publish-all version --release VERSION writes, commits and tags"
+    """Findings if HEAD (`node`) does not have the tag of this version. `own` is that tag and its commit."""
+    raise_it = "release a new version: publish-all version --release VERSION"
     if at_tag is not None and not at_tag.dirty:
         hint = ""
         if own is not None:
-            hint = f"Publish what was tagged: git checkout {own[0]}. Or {raise_it}."
+            hint = f"Publish the tagged commit: git checkout {own[0]}. Or {raise_it}."
         elif at_tag.version > resolved.version:
             hint = (
-                f"The tag was made before the files said {at_tag.version}. If nothing of it is published, delete the tag"
+                f"The tag was made before {at_tag.version} was written to the files. If it was never published, delete the tag"
                 f" and run publish-all version --release {at_tag.version}. Otherwise {raise_it}."
             )
-        message = f"HEAD has the tag {at_tag.tag}, and the version is {resolved.text} ({resolved.source})"
+        message = f"HEAD has the tag {at_tag.tag}, but the version is {resolved.text} ({resolved.source})"
         yield diagnoses.TAG_SAYS_OTHERWISE.found(message, where=where, hint=hint)
     elif own is not None and own[1] != node:
-        message = f"the tag {own[0]} is on the commit {own[1][:9]}, and HEAD is {(node or '')[:9]}"
+        message = f"the tag {own[0]} is on the commit {own[1][:9]}, but HEAD is {(node or '')[:9]}"
         hint = (
-            f"{raise_it[0].upper()}{raise_it[1:]}. Or publish what was tagged: git checkout {own[0]}."
-            f" If nothing of it is published anywhere, move the tag: git tag -f {own[0]}"
+            f"{raise_it[0].upper()}{raise_it[1:]}. Or publish the tagged commit: git checkout {own[0]}."
+            f" If this version was never published, move the tag: git tag -f {own[0]}"
         )
         yield diagnoses.TAG_ELSEWHERE.found(message, where=where, hint=hint)
 
 
 def version_differences(config: ProjectConfig, resolved: ResolvedVersion) -> Iterator[Finding]:
-    """A finding for each place that says another version, where the places can be compared."""
+    """A finding for each place with another version, if the places can be compared."""
     hint = ""
-    if config.version.source is VersionSource.GIT:  # writing it now would be a commit after the tag
+    if config.version.source is VersionSource.GIT:  # a change now would be a commit after the tag
         hint = (
-            f"The tag was made without writing it. Run publish-all version --release VERSION, with one after {resolved.text},"
-            " which writes, commits and tags. Or remove the file from tool.publish-all.version.sync."
+            f"The file was not changed before the tag was made. Run publish-all version --release VERSION with a version after {resolved.text}."
+            " Or remove the file from tool.publish-all.version.sync."
         )
     for place in find_places(config) if comparable(config, resolved) else ():
         if not place.agrees(resolved.version):
-            message = f"{place.where} says {place.says}, and the version is {resolved.text}"
+            message = f"{place.where} has {place.says}, but the version is {resolved.text}"
             yield diagnoses.VERSION_DIFFERS.found(message, where=place.where, hint=hint)
 
 
 def comparable(config: ProjectConfig, resolved: ResolvedVersion) -> bool:
-    """Between tags no file can hold its own version: it would have to name a commit that it is part of."""
+    """Whether files can contain the version. Between two tags it depends on the commit that they are in."""
     return config.version.source is not VersionSource.GIT or resolved.tagged
 
 
@@ -120,12 +120,12 @@ def _remote_findings(root: Path, tag: str, environment: Mapping[str, str], run: 
     there = {ref: node for node, _, ref in (line.partition("\t") for line in listed.stdout.splitlines())}
     here = git("rev-parse", "--verify", "--quiet", name).stdout.strip()
     if listed.returncode != 0:
-        reason = f"the remote {remote} could not be asked for the tag {tag}: {one_line(listed.stderr)}"
+        reason = f"the tag {tag} could not be checked on the remote {remote}: {one_line(listed.stderr)}"
         yield diagnoses.REMOTE_NOT_ASKED.found(reason, where=str(root))
     elif name not in there:
         message = f"the remote {remote} does not have the tag {tag}"
         yield diagnoses.TAG_NOT_PUSHED.found(message, where=str(root), hint=f"git push {remote} {tag}")
     elif there[name] != here:
         message = f"the tag {tag} is {here[:9]} here and {there[name][:9]} on the remote {remote}"
-        hint = f"See which one is right: git fetch {remote} 'refs/tags/{tag}:refs/tags/{tag}' --force takes theirs."
+        hint = f"Find out which one is right. To use the remote one: git fetch {remote} 'refs/tags/{tag}:refs/tags/{tag}' --force"
         yield diagnoses.TAG_DIFFERS_FROM_REMOTE.found(message, where=str(root), hint=hint)

@@ -1,9 +1,9 @@
-"""The places in a project that say its version: the source, and those that `sync` names. Read, compared and written.
+"""The places in a project that contain its version: the source, and those in `sync`. They are read, compared and written.
 
-A TOML file says it in `[project]` or `[tool.poetry]`, a Cargo.toml in its package, a package.json in `version`, a
-Python file in `__version__`, any other text where its pattern fits. Build backends keep a version
-that is not in `[project]` where their documentation tells; what a backend says in the end is asked of it, in
-`commands.version`.
+A TOML file has it in `[project]` or `[tool.poetry]`, a Cargo.toml in its package, a package.json in `version`, a
+Python file in `__version__`, any other text where its pattern matches. If it is not in `[project]`, it is looked up at
+the places that the documentation of the build backend lists. `commands.version` asks the backend for the final
+version.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ _SETUP_CFG = re.compile(
 )
 
 _Found: TypeAlias = "Iterator[Place | str]"
-"""Places, and of those that can't be written the reason."""
+"""Places, and the reasons for those that cannot be written."""
 
 Find: TypeAlias = Callable[[str], "Sequence[tuple[int, int]]"]
 """The parts of a text that are the version: the first character of each and the one after its last."""
 
 
 class Place(NamedTuple):
-    """One place that says a version.
+    """One place with a version.
 
-    `path` (relative to the project) and `line` (from 1) are where it is written, in `file`; `key` is what it
-    is called there. `write` gives the contents of the file, which it reads by its first argument, with a version as
-    it is spelt there. `semantic`: Cargo and npm read it, which know no PEP 440.
+    `path` (relative to the project) and `line` (from 1) are its position in `file`, `key` is its name
+    there. `write` returns the contents of the file, which it reads with its first argument, with another version.
+    `semantic`: the version is for Cargo or npm, which do not know PEP 440.
     """
 
     path: str
@@ -68,15 +68,15 @@ class Place(NamedTuple):
         return f"{self.path}:{self.line}"
 
     def spelt(self, version: Version) -> str:
-        """The version as it is written here. Raises `VersionError` for one that can't be."""
+        """The version as it is written here. Raises `VersionError` if it cannot be written."""
         text = semantic(version) if self.semantic else str(version)
         if text is None:
-            msg = f"{self.where}: {version} has no form in Semantic Versioning, which this file is read by"
+            msg = f"{self.where}: {version} cannot be written as a semantic version, which this file needs"
             raise VersionError(msg, hint="Choose a version like 1.2.3 or 1.2.3rc1.")
         return text
 
     def agrees(self, version: Version) -> bool:
-        """Whether it says this version, if perhaps in another spelling."""
+        """Whether it has this version, in any spelling."""
         try:
             return Version(self.says) == version
         except InvalidVersion:
@@ -95,12 +95,12 @@ def semantic(version: Version) -> str | None:
 
 
 def read_place(path: Path) -> bytes:
-    """What a file holds that is said to hold the version. Raises `VersionError`."""
+    """The contents of a file that should have the version. Raises `VersionError`."""
     try:
         return path.read_bytes()
     except OSError as error:
-        msg = f"{path}: can't be read: {error.strerror or error}"
-        raise VersionError(msg, hint="tool.publish-all.version names it.") from error
+        msg = f"{path}: cannot be read: {error.strerror or error}"
+        raise VersionError(msg, hint="It is configured in tool.publish-all.version.") from error
 
 
 class Files(NamedTuple):
@@ -158,7 +158,7 @@ class Files(NamedTuple):
 
 
 def find_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Place, ...]:
-    """All places, the source's own first. Raises `VersionError` for a place that says no version at all.
+    """All places, those of the source first. Raises `VersionError` for a place without a version.
 
     `read` gives the contents of a file, by default those on disk.
     """
@@ -169,7 +169,7 @@ def find_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Plac
 
 
 def source_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Place, ...]:
-    """The places which the version comes from; none where that is a tag, or nothing that can be written."""
+    """The places that the version comes from; none if it comes from a tag or cannot be written."""
     files = _files(config, read)
     match config.version.source:
         case VersionSource.ATTRIBUTE:
@@ -271,7 +271,7 @@ def _of_backend(files: Files, pyproject: Mapping[str, Any]) -> _Found:
 
 
 def _with_reasons(found: _Found, files: Files) -> _Found:
-    """What goes wrong when a place is read is why it can't be written."""
+    """Turn errors of reading a place into reasons why it cannot be written."""
     try:
         yield from found
     except VersionError as error:
@@ -282,7 +282,7 @@ def _hatchling(files: Files, pyproject: Mapping[str, Any]) -> _Found:
     """https://hatch.pypa.io/latest/version/: `regex` by default, `code`; `env` and plugins are elsewhere."""
     try:
         own = loads((files.root / "hatch.toml").read_text(encoding="utf-8"))
-    except (OSError, TOMLDecodeError, UnicodeDecodeError):  # hatchling says what is wrong with it
+    except (OSError, TOMLDecodeError, UnicodeDecodeError):  # hatchling reports the error
         own = {}
     stated = {**table(pyproject, "tool", "hatch"), **own}.get("version", {})
     path, source = stated.get("path"), stated.get("source", "regex")
@@ -341,7 +341,7 @@ def _setuptools(files: Files, pyproject: Mapping[str, Any]) -> _Found:
     cfg = configparser.ConfigParser(interpolation=None)
     try:
         cfg.read(files.root / "setup.cfg", encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError):  # setuptools says what is wrong in it
+    except (configparser.Error, UnicodeDecodeError):  # setuptools reports the error
         cfg = configparser.ConfigParser(interpolation=None)
     folders = [(str(name), str(folder)) for name, folder in table(tool, "package-dir").items()]
     folders += [("", str(each)) for each in table(tool, "packages", "find").get("where") or ()]
@@ -397,7 +397,7 @@ def _of_module(files: Files, attribute: str, folders: Sequence[tuple[str, str]])
             for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
                 if path.is_file():
                     return files.attribute(path, name)
-    return f"no file of the module {module!r} is found, which {attribute!r} is in"
+    return f"no file of the module {module!r} of {attribute!r} was found"
 
 
 def _by_pattern(files: Files, path: str, pattern: object, group: str | int) -> _Found:
@@ -428,7 +428,7 @@ def _whole_files(files: Files, stated: str | Sequence[str]) -> _Found:
         if len(files.text(path).split()) == 1 and len(names) == 1:
             yield from files.spans(path, _first_match(re.compile(r"\S+"), 0), "the whole file")
         else:
-            yield f"{name}: it holds more than the version"
+            yield f"{name}: it contains more than the version"
 
 
 _KINDS: Mapping[str, Callable[[Files, Mapping[str, Any]], _Found]] = {

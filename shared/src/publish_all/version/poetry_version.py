@@ -1,6 +1,6 @@
-"""Gives poetry-core the version while it reads a project, and its sdists a pyproject.toml that states it.
+"""Gives poetry-core the version when it reads a project, and writes it to the pyproject.toml in sdists.
 
-What is on disk stays as it is. This module imports poetry-core, so it is imported only where that runs.
+Files on disk are not changed. This module imports poetry-core, so it is imported only in builds with poetry-core.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PYPROJECT = "pyproject.toml"
 
 
 class VersionedFactory(Factory):
-    """Reads a project whose version publish-all knows. The project is the current folder (PEP 517)."""
+    """Reads a project with the version from publish-all. The project is in the current folder (PEP 517)."""
 
     @classmethod
     def validate(cls, toml_data: dict[str, Any], strict: bool = False) -> dict[str, list[str]]:
@@ -39,7 +39,7 @@ class VersionedFactory(Factory):
             try:
                 version = version_for_build(toml_data, Path.cwd(), environment=os.environ)
             except PublishAllError as error:
-                # Frontends show the last line of a traceback and know no hints.
+                # Build frontends show only the last line of a traceback, without a hint.
                 raise RuntimeError(
                     f"{error.message}\n{error.hint}" if error.hint else error.message
                 ) from error
@@ -49,7 +49,7 @@ class VersionedFactory(Factory):
 
 @contextmanager
 def told_the_version() -> Iterator[None]:
-    """While this lasts, poetry-core's PEP 517 hooks know the version."""
+    """In this context, the PEP 517 hooks of poetry-core know the version."""
     names = vars(api)
     ours = {"Factory": VersionedFactory, "SdistBuilder": StaticSdistBuilder}
     theirs = {name: names[name] for name in ours}
@@ -61,7 +61,7 @@ def told_the_version() -> Iterator[None]:
 
 
 class StaticSdistBuilder(SdistBuilder):
-    """As poetry-core's: the sdist is that of a copy of the project which states the version."""
+    """The builder of poetry-core, with a pyproject.toml that contains the version."""
 
     def __init__(self, poetry: Poetry, *arguments: Any, **options: Any) -> None:
         self._stated = poetry.package.pretty_version  # before a local label of this build is put on

@@ -1,4 +1,4 @@
-"""What a pyproject.toml says of the project's name and version, and who else may know. Pure."""
+"""The name and version in a pyproject.toml, and what else may provide the version. No I/O."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def project_name(pyproject: Mapping[str, Any]) -> str | None:
 
 
 def static_version(pyproject: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The version that is written down, and its key path. A placeholder beside `dynamic` is not one.
+    """The static version and its key path. A placeholder next to `dynamic` does not count.
 
-    With `[project]` and "version" in its `dynamic`, poetry-core takes `[tool.poetry].version`; for other
-    backends it is no version.
+    With `[project]` and "version" in its `dynamic`, poetry-core uses `[tool.poetry].version`. Other
+    backends ignore it.
     """
     counts = poetry_version_counts(pyproject)
     for path in (("project",), ("tool", "poetry")) if counts else (("project",),):
@@ -38,10 +38,10 @@ def is_dynamic(pyproject: Mapping[str, Any]) -> bool:
 
 
 def maker_of_placeholder(pyproject: Mapping[str, Any], text: str) -> str | None:
-    """The key path of the table by which a plugin makes the version, where `text` is written as a placeholder only.
+    """The key path of the table of a plugin that computes the version, if `text` is only a placeholder for it.
 
-    A plugin of Poetry itself works in `poetry build`, and no build backend knows of it. 0.0.0 is what such
-    plugins ask for; poetry-dynamic-versioning says for itself whether it is switched on.
+    Plugins of Poetry work in `poetry build`, but not in a build backend. They use 0.0.0 as a placeholder;
+    poetry-dynamic-versioning has a switch.
     """
     if table(pyproject, "tool", "poetry-dynamic-versioning").get("enable") is True:
         return "tool.poetry-dynamic-versioning"
@@ -59,5 +59,5 @@ def backend_asks_us(pyproject: Mapping[str, Any]) -> bool:
 
 
 def asks_us(pyproject: Mapping[str, Any]) -> bool:
-    """Whether the project says that publish-all knows its version: from git, or an attribute."""
+    """Whether publish-all provides the version of the project: from git or an attribute."""
     return bool(table(pyproject, "tool", "publish-all", "version").get("source", "project") != "project")

@@ -1,7 +1,7 @@
-"""Edits of one value in the text of a TOML file, or of a JSON file; every other character stays.
+"""Edit one value in the text of a TOML or JSON file. All other characters are kept.
 
-Candidates are found by their looks, and one counts only if a parser then reads just the change
-that was meant. So a look-alike in a comment, in a string or in another table is never edited.
+Candidates are found with a pattern. An edit is used only if the parser then reads exactly the intended change,
+so similar text in a comment, in a string or in another table is never changed.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _DYNAMIC = re.compile(
 
 
 def parse(text: str, where: str = "pyproject.toml") -> dict[str, Any]:
-    """The values of a TOML file, or of JSON where the name ends so. Raises `VersionError`.
+    """The values of a TOML file, or of a JSON file with that suffix. Raises `VersionError`.
 
-    Fractions are strings: equal texts are equal values then, which NaN is not.
+    Fractions are read as strings, so that equal texts are equal values, also for NaN.
     """
     as_json = where.endswith(".json")
     try:
@@ -38,12 +38,12 @@ def parse(text: str, where: str = "pyproject.toml") -> dict[str, Any]:
         else:
             found = loads(text, parse_float=str)
     except (TOMLDecodeError, ValueError, RecursionError) as error:
-        raise VersionError(f"{where}: is not {'JSON' if as_json else 'TOML'}: {error}") from error
+        raise VersionError(f"{where}: is not valid {'JSON' if as_json else 'TOML'}: {error}") from error
     return found if isinstance(found, dict) else {}
 
 
 def find_string(text: str, path: tuple[str, ...], *, where: str = "pyproject.toml") -> list[tuple[int, int]]:
-    """Where the string at a key path stands between its quotes; empty when there is none. Raises `VersionError`."""
+    """The position of the string at a key path, without its quotes; empty if there is none. Raises `VersionError`."""
     values = parse(text, where)
     says = table(values, *path[:-1]).get(path[-1])
     if not isinstance(says, str):
@@ -60,8 +60,8 @@ def find_string(text: str, path: tuple[str, ...], *, where: str = "pyproject.tom
         if may_be_it and _reads(f'{text[:start]}"{_PROBE}"{text[end:]}', where) == expected:
             quotes = 3 if match["value"].startswith(('"""', "'''")) and end - start > 5 else 1
             return [(start + quotes, end - quotes)]
-    msg = f"{where}: it can't be told where {'.'.join(path)} is written"
-    raise VersionError(msg, hint=f'Write it on a line of its own: {path[-1]} = "{says}".')
+    msg = f"{where}: cannot find the line of {'.'.join(path)}"
+    raise VersionError(msg, hint=f'Write it on a separate line: {path[-1]} = "{says}".')
 
 
 def _reads(text: str, where: str = "pyproject.toml") -> dict[str, Any] | None:
@@ -81,7 +81,7 @@ def lacks_version(values: Mapping[str, Any]) -> bool:
 
 
 def state_version(values: Mapping[str, Any], version: str) -> None:
-    """Change the values of a pyproject.toml that lacks a version to one that states it."""
+    """Add the version to the values of a pyproject.toml without one."""
     if "project" not in values:
         values["tool"]["poetry"]["version"] = version
         return
@@ -93,9 +93,9 @@ def state_version(values: Mapping[str, Any], version: str) -> None:
 
 
 def with_static_version(text: str, version: str, *, where: str = "pyproject.toml") -> str:
-    """The text of a pyproject.toml that states the version. As it is, if it states one already.
+    """The text of a pyproject.toml with the version, unchanged if it has one already.
 
-    `dynamic = ["version"]` becomes `version = "…"`. Raises `VersionError` if no edit says just that.
+    `dynamic = ["version"]` becomes `version = "…"`. Raises `VersionError` if no edit does exactly that.
     """
     values = parse(text, where)
     if not lacks_version(values):
@@ -105,8 +105,8 @@ def with_static_version(text: str, version: str, *, where: str = "pyproject.toml
     for changed in candidates:
         if _reads(changed) == values:
             return changed
-    msg = f"{where}: the version can't be written into it"
-    raise VersionError(msg, hint='Write dynamic = ["version"] on a line of its own in [project].')
+    msg = f"{where}: the version cannot be written into it"
+    raise VersionError(msg, hint='Write dynamic = ["version"] on a separate line in [project].')
 
 
 def _static_texts(text: str, values: Mapping[str, Any], line: str) -> Iterator[str]:

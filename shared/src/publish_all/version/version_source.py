@@ -1,7 +1,7 @@
-"""The one version of a project: from where `[tool.publish-all.version]` says, the same in every build.
+"""The version of a project, from the source in `[tool.publish-all.version]`. It is the same in every build.
 
-An override of the environment comes first. Then, for git: the repository, `.git_archival.txt`,
-PKG-INFO, `fallback`. Nothing is ever made up: without an answer it is an error.
+An environment variable overrides it. With git, the version comes from the repository, or else `.git_archival.txt`,
+PKG-INFO or `fallback`. If none of these has a version, that is an error.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _PLAIN = {
 
 
 class NoProjectVersion(VersionError):  # noqa: N818 - a name that reads well where it is caught
-    """The project has no version of its own: no `[project]` or `[tool.poetry]` that could have one."""
+    """The project has no version, because there is no `[project]` or `[tool.poetry]` that could have one."""
 
 
 class Settings(NamedTuple):
@@ -66,7 +66,7 @@ class Settings(NamedTuple):
 
 
 class Origin(enum.Enum):
-    """What said the version."""
+    """The source of a version."""
 
     OVERRIDE = "environment"
     PROJECT = "project"
@@ -79,11 +79,11 @@ class Origin(enum.Enum):
 
 
 class ResolvedVersion(NamedTuple):
-    """A version and how it came about.
+    """A version and its explanation.
 
-    `explanation` is for people, a line each: tag, distance, changes, file. `tagged`: HEAD has a
-    version tag and nothing is changed. `tag` and `distance` (commits since it) are None where no tag was
-    involved. `note` is for everybody who builds it: what is surprising about this version.
+    `explanation` has lines for the user: tag, distance, changes, file. `tagged`: HEAD has a
+    version tag and there are no changes. `tag` and `distance` (commits since it) are None without a tag.
+    `note` is a message about an unexpected version for everyone who builds it.
     """
 
     version: Version
@@ -101,7 +101,7 @@ class ResolvedVersion(NamedTuple):
 
     @property
     def source(self) -> str:
-        """What said the version, in a word or two."""
+        """The source of the version, in one or two words."""
         return self.origin.value
 
 
@@ -113,10 +113,10 @@ def resolve_version(
     ask_backend: Callable[[], str] | None = None,
     now: Clock = time.time,
 ) -> ResolvedVersion:
-    """The version of the project, from its source. `ask_backend` is called where the build backend decides.
+    """The version of the project, from its source. `ask_backend` is called if the build backend computes it.
 
-    `run` runs git, `_process.run` by default, which is imported then: most builds need no process.
-    Raises `VersionError` when there is no answer, and `NoProjectVersion` when nobody could have one.
+    `run` runs git; the default is `_process.run`, which is imported only then, because most builds need no process.
+    Raises `VersionError` if there is no version, and `NoProjectVersion` if the project cannot have one.
     """
     return _resolve(_settings_of(config), environment, run, ask_backend, now)
 
@@ -124,7 +124,7 @@ def resolve_version(
 def version_for_build(
     pyproject: Mapping[str, Any], root: Path, *, environment: Mapping[str, str], run: Run | None = None
 ) -> str:
-    """The version for a build that asks us, quickly; what is surprising about it goes to standard error.
+    """The version for a build, computed quickly. Notes about it are printed to stderr.
 
     Raises `VersionError`, and `ConfigurationError` for a wrong `[tool.publish-all]`.
     """
@@ -141,9 +141,9 @@ def _settings_of(config: ProjectConfig) -> Settings:
 
 
 def _settings_for_build(pyproject: Mapping[str, Any], root: Path) -> Settings:
-    """The same from the values of a pyproject.toml, without importing the configuration, which costs more than git.
+    """The settings from a pyproject.toml, without importing the configuration, which takes longer than git.
 
-    Only what is plainly right is taken; the long way knows the rest and says what is wrong.
+    Simple valid values are read here. Everything else is left to the full parser, which also reports errors.
     """
     stated = table(pyproject, "tool", "publish-all", "version")
     whole = stated.get("source") != "attribute" or "path" in stated
@@ -156,7 +156,7 @@ def _settings_for_build(pyproject: Mapping[str, Any], root: Path) -> Settings:
 
 
 def _is_plain(key: str, value: object) -> bool:
-    """Whether it needs no closer look. Where `sync` points is no matter for a build."""
+    """Whether a value is simple and valid. `sync` does not matter for a build."""
     if key in _PLAIN and isinstance(value, str):
         return bool(_PLAIN[key].fullmatch(value))
     return isinstance(value, list) if key == "sync" else value in _CHOICES.get(key, ())
@@ -173,7 +173,7 @@ def _resolve(
     for variable in (_VARIABLE,) if name is None else (_variable_for(name), _VARIABLE):
         if text := environment.get(variable, ""):
             version = _parsed(
-                text, f"the environment variable {variable}", "Write it like 1.2.3, or unset it."
+                text, f"the environment variable {variable}", "Use a version like 1.2.3, or unset it."
             )
             return ResolvedVersion(version, Origin.OVERRIDE, (f"environment variable: {variable}",))
     match settings.source:
@@ -215,13 +215,13 @@ def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> 
         version = _parsed(text, f"{settings.file}: {key}")
         return ResolvedVersion(version, Origin.PROJECT, (f"file: pyproject.toml, {key}",))
     if static.backend_asks_us(settings.pyproject):
-        msg = f"{settings.file}: the build takes the version from publish-all, and publish-all is told to take it from the build"
+        msg = f"{settings.file}: the build backend takes the version from publish-all, but publish-all is configured to take it from the build backend"
         raise VersionError(msg, hint='Set tool.publish-all.version.source to "git" or "attribute".')
     if not _may_have_version(settings):
         msg = f"{settings.file}: the project has no version"
         raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
     if ask_backend is None:
-        msg = f"{settings.file}: the version is known to the build backend only ({backend})"
+        msg = f"{settings.file}: only the build backend ({backend}) knows the version"
         raise VersionError(msg)
     version = _parsed(ask_backend(), f"the build backend {backend}")
     _refuse_default(settings, version, backend)
@@ -229,14 +229,14 @@ def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> 
 
 
 def _refuse_default(settings: Settings, version: Version, backend: str) -> None:
-    """Setuptools says 0.0.0 where it finds no version at all, as when the tool that computes it is not installed."""
+    """Refuse 0.0.0, which setuptools uses if it finds no version, for example without the tool that computes it."""
     if str(version) != "0.0.0" or table(settings.pyproject, "project"):
         return
     files = [settings.root / name for name in ("setup.py", "setup.cfg")]
     stated = [each.read_text(encoding="utf-8", errors="replace") for each in files if each.is_file()]
     if not any("version" in each for each in stated):
         msg = f"{settings.root}: the build backend {backend} found no version, and would build 0.0.0"
-        hint = "State the version, or add the tool that computes it to [build-system] requires."
+        hint = "Set the version, or add the tool that computes it to [build-system] requires."
         raise VersionError(msg, hint=hint)
 
 
@@ -256,14 +256,14 @@ def _refuse_placeholder(settings: Settings, text: str, key: str) -> None:
 
 
 def _may_have_version(settings: Settings) -> bool:
-    """Whether the build backend may know it: `[project]` leaves it open, or the metadata is in the backend's own place."""
+    """Whether the build backend may know the version: it is dynamic, or the metadata is not in `[project]`."""
     if table(settings.pyproject, "project"):
         return static.is_dynamic(settings.pyproject)
     if table(settings.pyproject, "tool", "poetry"):
         return not poetry_version_counts(settings.pyproject)
     if table(settings.pyproject, "tool", "flit", "metadata") or (settings.root / "setup.py").is_file():
         return True
-    try:  # of setuptools, or of a backend around it (pbr.build); the file may be there for other tools alone
+    try:  # of setuptools or a backend based on it (pbr.build); other tools use this file, too
         return "[metadata]" in (settings.root / "setup.cfg").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return False
@@ -281,16 +281,16 @@ def _from_git(
     if isinstance(answer, NoRepository):
         reason, problem = answer
         variable = _variable_for(static.project_name(settings.pyproject) or "NAME")
-        hint = f"Build from a clone in which this folder is committed, or from an sdist; or set {variable}."
+        hint = f"Build from a clone that contains this folder, or from an sdist, or set {variable}."
     else:
         if answer.dirty and settings.dirty == "error":
             msg = 'there are uncommitted changes, and tool.publish-all.version.dirty is "error"'
-            raise VersionError(msg, hint="`git status` lists them: commit or discard them.")
+            raise VersionError(msg, hint="Commit or discard them. `git status` lists them.")
         if isinstance(answer, Described) and (
             not answer.shallow or not answer.distance or settings.shallow == "allow"
         ):
             return _described(answer, settings, Origin.GIT, environment, now)
-        reason = f"no tag like {prefix}1.2.3 is on the commit that is checked out or on one before it"
+        reason = f"no tag like {prefix}1.2.3 was found on the checked-out commit or before it"
         if answer.node is None:
             reason = "the git repository has no commit yet"
         hint = f"Tag a commit (git tag {prefix}0.1.0), or set tool.publish-all.version.fallback."
@@ -300,20 +300,20 @@ def _from_git(
         return _described(archived, settings, Origin.ARCHIVAL, environment, now)
     if (version := _version_of_sdist(settings)) is not None:
         return ResolvedVersion(version, Origin.PKG_INFO, ("file: PKG-INFO",))
-    if problem is not None:  # a repository that can't be read is no case for `fallback`
+    if problem is not None:  # `fallback` is not used for a repository that cannot be read
         raise problem
     if settings.fallback is not None:
         key = "tool.publish-all.version.fallback"
         explanation = (f"setting: {key}", f"because: {reason}")
         return ResolvedVersion(_parsed(settings.fallback, key), Origin.FALLBACK, explanation)
-    msg = f"{root}: there is no version: {reason}, and there is no .git_archival.txt and no PKG-INFO that says it"
+    msg = f"{root}: no version found: {reason}, and no .git_archival.txt or PKG-INFO has one"
     raise VersionError(msg, hint=hint)
 
 
 def _shallow_problem() -> VersionError:
     from publish_all.diagnoses import SHALLOW_CLONE
 
-    message = "the clone is shallow, so the tags before the commit that is checked out are not known"
+    message = "the clone is shallow, so the tags before the checked-out commit are not known"
     finding = SHALLOW_CLONE.found(message)
     return VersionError(finding.message, hint=finding.hint, findings=(finding,))
 
@@ -330,7 +330,7 @@ def _version_of_sdist(settings: Settings) -> Version | None:
     headers = HeaderParser().parsestr(path.read_text(encoding="utf-8", errors="replace"))
     if name is None or canonicalize_name(headers.get("Name", "")) != canonicalize_name(name):
         return None
-    return _parsed(headers.get("Version", ""), str(path), "Unpack the sdist anew.")
+    return _parsed(headers.get("Version", ""), str(path), "Unpack the sdist again.")
 
 
 def _described(
@@ -365,5 +365,5 @@ def _date(environment: Mapping[str, str], now: Clock) -> str:
     try:
         return time.strftime("%Y%m%d", time.gmtime(seconds))
     except (OverflowError, ValueError, OSError) as error:
-        msg = f"the environment variable SOURCE_DATE_EPOCH is {stated!r}, which is no date"
+        msg = f"the environment variable SOURCE_DATE_EPOCH is {stated!r}, which is not a valid date"
         raise VersionError(msg, hint="Set it to seconds since 1970, or unset it.") from error

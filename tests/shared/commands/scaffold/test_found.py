@@ -145,11 +145,11 @@ def test_knows_the_repositories_of_other_tools_with_the_index_of_poetry(looking)
 def test_a_project_may_have_no_pyproject(looking):
     found = looking({"setup.py": "from setuptools import setup\nsetup(name='demo')\n"})
     assert (found.name, found.text) == ("demo", "")
-    assert "there is no pyproject.toml" in found.notes[0]
+    assert "a pyproject.toml is created" in found.notes[0]
 
 
 def test_no_project_at_all_is_an_error(looking):
-    with pytest.raises(ConfigurationError, match="there is no Python project"):
+    with pytest.raises(ConfigurationError, match="no Python project found"):
         looking({"README.md": ""})
 
 
@@ -171,7 +171,7 @@ def test_a_git_that_is_not_there_tells_nothing(tmp_path):
     ],
 )
 def test_says_what_makes_the_version_now(looking, pyproject, name):
-    assert looking({"pyproject.toml": pyproject}).notes[0].startswith(f"{name} makes the version")
+    assert looking({"pyproject.toml": pyproject}).notes[0].startswith(f"{name} computes the version")
 
 
 def test_files_of_the_same_name_are_different_variants(looking):

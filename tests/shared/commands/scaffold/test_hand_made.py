@@ -234,7 +234,7 @@ def test_says_which_action_it_does_not_know(read):
             "cp build-configs/none.toml pyproject.toml\npoetry build\n",
             "build-configs/none.toml, which it builds",
         ),
-        ("cd other\npoetry build\n", "a build in other/, to which no pyproject.toml was copied"),
+        ("cd other\npoetry build\n", "a build in other/ without a copied pyproject.toml"),
     ],
 )
 def test_says_which_build_it_leaves_out(read, script, note):
@@ -245,7 +245,7 @@ def test_says_which_build_it_leaves_out(read, script, note):
 
 def test_a_matrix_made_by_an_expression_is_told(read):
     made = read("poetry build\npoetry publish\n", matrix="'${{ fromJSON(needs.a.outputs.b) }}'")
-    assert "made by an expression" in made.notes[0]
+    assert "is an expression" in made.notes[0]
 
 
 @pytest.mark.parametrize("root", ["$GITHUB_WORKSPACE", "${{ github.workspace }}"])

@@ -102,7 +102,7 @@ def test_a_password_in_a_url_is_neither_taken_nor_shown(migrate):
 @pytest.mark.parametrize(
     ("command", "note"),
     [
-        ("twine upload -r corp x", "publishes to 'corp', whose URL is not stated: add `-r corp=URL`"),
+        ("twine upload -r corp x", "publishes to 'corp', whose URL is not known: add `-r corp=URL`"),
         ("twine upload --repository-url ${{ secrets.URL }} x", "add `-r NAME=URL`"),
     ],
 )
@@ -201,8 +201,8 @@ def test_tells_of_events_and_inputs_that_are_not_taken_over(migrate):
     made = migrate(
         ci=workflow("twine upload x", on="{workflow_dispatch: {inputs: {dry_run: {type: boolean}}}}")
     )
-    assert "ci.yml is started by workflow_dispatch, the new workflow by a release" in made.notes[0]
-    assert "ci.yml: the new workflow has other inputs than dry_run" in made.notes[1]
+    assert "ci.yml is started by workflow_dispatch, but the new workflow by a release" in made.notes[0]
+    assert "ci.yml: the new workflow does not have the inputs dry_run" in made.notes[1]
 
 
 def test_testpypi_before_pypi_is_a_rehearsal(migrate):
@@ -312,7 +312,7 @@ def test_an_action_that_builds_is_a_build(migrate):
     made = migrate(ci=INSPECTED)
     assert made.notes[0] == "ci.yml:9: not understood: `scripts/translate.sh` in “scripts/translate.sh”"
     assert made.notes[-1].startswith(
-        "ci.yml:9: left out, and run before a build there: add it to the new workflow"
+        "ci.yml:9: not in the new workflow, but run before a build there: add it"
     )
     more = INSPECTED.replace("package@v2\n", "package@v2\n        with: {attest: true}\n").replace(
         "translate", "x"
@@ -328,7 +328,7 @@ def test_a_job_that_publishes_for_branches_alone_stays(migrate):
         (Trigger.RELEASE,),
     )
     assert (
-        "ci.yml: the job test-pypi stays as it is: it publishes for branches, and not at a release"
+        "ci.yml: the job test-pypi is kept, because it publishes for branches, and not for a release"
         in made.notes
     )
     assert list(made.taken_out.values()) == [INSPECTED[: INSPECTED.index("\n  pypi:")]]
@@ -352,11 +352,11 @@ def test_a_condition_narrows_the_triggers(migrate, condition, triggers):
 def test_other_events_of_a_workflow_that_is_replaced_are_told(migrate):
     on = "{push: {tags: ['v*']}, pull_request: {}}"
     made = migrate(ci=workflow("python -m build", "twine upload x", on=on))
-    assert made.notes == ("ci.yml runs for pull_request, too, and the new workflow does not",)
+    assert made.notes == ("ci.yml also runs for pull_request, but the new workflow does not",)
 
 
 def test_what_is_published_for_every_push_is_told(migrate):
-    assert "ci.yml publishes for branches, too" in migrate(ci=workflow("twine upload x", on="push")).notes[1]
+    assert "ci.yml also publishes for branches" in migrate(ci=workflow("twine upload x", on="push")).notes[1]
 
 
 @pytest.mark.parametrize(

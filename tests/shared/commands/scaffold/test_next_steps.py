@@ -87,7 +87,7 @@ def test_what_is_not_known_is_left_to_the_reader():
 
 def test_an_index_of_one_s_own_needs_no_form():
     assert [each.title for each in forms(PIPELINE._replace(publish_to=("github",)))] == [
-        "GitHub Packages: who may read, after the first release"
+        "GitHub Packages: the visibility, after the first release"
     ]
 
 

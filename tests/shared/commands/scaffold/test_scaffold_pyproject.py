@@ -170,13 +170,13 @@ def test_keeps_line_ends():
 
 
 def test_a_backend_that_takes_no_version_of_ours_is_an_error():
-    with pytest.raises(ConfigurationError, match=r"flit_core\.buildapi can't take its version"):
+    with pytest.raises(ConfigurationError, match=r"flit_core\.buildapi cannot take its version"):
         wired('[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"\n')
 
 
 def test_a_table_that_leaves_no_room_is_an_error():
     text = "tool.publish-all = {publish-to = ['pypi']}\n"
-    with pytest.raises(ConfigurationError, match="can't be added"):
+    with pytest.raises(ConfigurationError, match="cannot be added"):
         with_settings(text, publish_to=("pypi",), layout={"a": "b"})
 
 

@@ -180,7 +180,7 @@ def test_a_checkout_is_a_direct_reference(project, tmp_path):
         ("git+https://git.corp.example/other", "fatal: not found"),
         ("git+http://git.corp.example/other", "it is not git"),
         ("git+https://h/$(id)", "it is not git"),
-        ("nowhere", "neither a wheel of publish-all nor its source"),
+        ("nowhere", "no wheel and no source of publish-all"),
     ],
 )
 def test_what_cannot_be_used_is_said(project, source, said):

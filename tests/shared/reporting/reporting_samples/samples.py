@@ -290,7 +290,7 @@ DOCTOR = DoctorReport(
                 ),
                 Fact(label="files", text="4 files to upload, 2.1 MB"),
                 Fact(label="name", text="kindling-synapse: there, with 12 file(s)"),
-                Fact(label="name", text="kindling-fabric: not there yet; the first upload makes it"),
+                Fact(label="name", text="kindling-fabric: a new project, created by the first upload"),
                 Fact(
                     label="publisher",
                     text="Owner: sep\nRepository name: kindling\nWorkflow name: publish.yml\nEnvironment name: pypi",

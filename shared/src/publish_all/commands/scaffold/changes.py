@@ -27,7 +27,7 @@ _AFTER = (
 
 
 def masked(text: str) -> str:
-    """The text of somebody's file with what is or may be a credential masked."""
+    """The text of a file in which everything that may be a credential is masked."""
     text = _IN_URL.sub(_MASK, _TOKEN.sub(_MASK, text))
     for pattern in _AFTER:
         text = pattern.sub(lambda match: match["name"] + _MASK, text)
@@ -78,7 +78,7 @@ def write(changes: Iterable[Change]) -> None:
     changes = tuple(changes)
     for each in changes:
         if current(each.path) != each.before:
-            msg = f"{each.path} has changed meanwhile, and is left as it is"
+            msg = f"{each.path} has changed meanwhile; nothing was written"
             raise ConfigurationError(msg, hint="Run the command again.")
     try:
         write_all({each.path: each.after.encode() for each in changes if each.after is not None})

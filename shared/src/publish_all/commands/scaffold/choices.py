@@ -1,4 +1,4 @@
-"""What `init` has decided to write, as values: the answers of a person, flags, and what was found."""
+"""The choices of `init`, from the answers of the user, the options and the project."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ MARK = "# Written by `publish-all init`"
 
 
 class Service(enum.Enum):
-    """Whose CI a workflow is written for."""
+    """The CI service of a workflow."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
 
 
 class Trigger(enum.Enum):
-    """What starts a release, besides a person who starts it by hand."""
+    """The event that starts a release. It can always be started by hand, too."""
 
     RELEASE = "release"
     TAG = "tag"
@@ -33,7 +33,7 @@ class Login(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What a workflow that is there has chosen, and what the new one keeps; None and empty for what it does not say.
+    """The choices in an existing workflow, which the new one keeps; None and empty if it has none.
 
     `logins` and `environments` are by destination. `python` is the version that it builds with. `copies` are the
     commands that copy files of the repository into the project before.
@@ -83,7 +83,7 @@ class VersionChoice(NamedTuple):
 
     @property
     def from_any_tag(self) -> bool:
-        """Whether a tag alone makes a release, as one that is made on the web: no file is written first."""
+        """Whether a tag is enough for a release, for example one made on the web, because no file needs a change."""
         return self.source is VersionSource.GIT and not self.sync
 
 
@@ -106,7 +106,7 @@ def is_ours(text: str) -> bool:
 
 
 def collected(variants: Iterable[NewVariant]) -> tuple[tuple[NewVariant, ...], Mapping[str, str]]:
-    """Each file once, and the layout that all of them share: then none has one of its own.
+    """The variants without duplicate files, and their common layout, which is then removed from each of them.
 
     Variants whose files have the same name in different folders are named after the folders too.
     """

@@ -1,4 +1,4 @@
-"""What is there before `init` writes anything: the project, its version, variants, repositories, CI. Nothing is changed."""
+"""The state before `init` writes anything: the project, its version, variants, repositories, CI. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -127,11 +127,11 @@ def _own_workflow(repository: Path, subfolder: str) -> Workflow | None:
 
 
 def _kept_in_pipeline(repository: Path) -> choices.Kept | None:
-    """What the pipeline of GitLab says that `init` has written; None for another, and where there is none."""
+    """The choices in a GitLab pipeline written by `init`; None for other pipelines, or without one."""
     for path in (repository / ".gitlab-ci.yml", repository / ".gitlab" / "publish.yml"):
         text = current(path) or ""
         if choices.is_ours(text):
-            with suppress(ConfigurationError):  # it has been edited, and is no YAML now
+            with suppress(ConfigurationError):  # edited since, and not valid YAML any more
                 return kept_in_pipeline(load_yaml(text, path))
     return None
 
@@ -143,8 +143,8 @@ def _project(directory: Path) -> tuple[Path, str]:
         return path.parent, read_text(path)
     if _has_setup(start):
         return start, ""
-    msg = f"there is no Python project in {directory}: no pyproject.toml, setup.py or setup.cfg"
-    raise ConfigurationError(msg, hint="Make one first: `poetry init`, `hatch new --init` or `uv init`.")
+    msg = f"no Python project found in {directory}: no pyproject.toml, setup.py or setup.cfg"
+    raise ConfigurationError(msg, hint="Create one with `poetry init`, `hatch new --init` or `uv init`.")
 
 
 def _has_setup(folder: Path) -> bool:
@@ -166,7 +166,7 @@ def _variants(root: Path, pyproject: Mapping[str, Any]) -> Iterator[choices.NewV
 def _guessed_layout(
     root: Path, pyproject: Mapping[str, Any], of_variant: Mapping[str, Any]
 ) -> Mapping[str, str]:
-    """Where packages that a variant's file looks for at the root really are: then a loop copied them there."""
+    """The real folders of packages that the file of a variant expects at the root, because a loop copies them there."""
     own = {include: folder for include, folder in _packages(pyproject) if include and folder}
     layout = {}
     for include, folder in _packages(of_variant):
@@ -177,13 +177,13 @@ def _guessed_layout(
 
 
 def _packages(pyproject: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What Poetry is told to include, and the folder that it is in."""
+    """The packages that Poetry includes, with their folders."""
     stated = tables(table(pyproject, "tool", "poetry").get("packages"))
     return [(str(each.get("include") or ""), str(each.get("from") or "")) for each in stated]
 
 
 def _remote(repository: Path, runtime: Runtime) -> tuple[choices.Service | None, str | None]:
-    """The CI service, by what is in the repository, else by its remote; and OWNER/REPOSITORY of that."""
+    """The CI service from the files of the repository or its remote, and its OWNER/REPOSITORY."""
     remote = remote_of(repository, environment=runtime.environment, run=runtime.run)
     link = link_of_remote(remote, runtime.environment)
     at_gitlab = link is None and "gitlab" in remote
@@ -219,11 +219,11 @@ def _notes(root: Path, pyproject: Mapping[str, Any], known: Iterable[choices.New
     vcs = table(pyproject, "tool", "hatch", "version").get("source") == "vcs"
     if table(pyproject, "tool", "poetry-dynamic-versioning") or vcs:
         name = "hatch-vcs" if vcs else "poetry-dynamic-versioning"
-        yield f"{name} makes the version; `--version-source git` has publish-all make it from the same tags"
+        yield f"{name} computes the version; with `--version-source git`, publish-all computes it from the same tags"
     if not pyproject and _has_setup(root):
-        yield "there is no pyproject.toml: one is made for publish-all; what is in setup.py and setup.cfg stays there"
+        yield "a pyproject.toml is created for publish-all; setup.py and setup.cfg are not changed"
     for each in known:
-        yield f"{each.name} is known from {each.origin}: `-r {each.name}` publishes there as well"
+        yield f"{each.name} is configured in {each.origin}: use `-r {each.name}` to publish there"
 
 
 def version_choice(
@@ -233,11 +233,11 @@ def version_choice(
     tag_prefix: str | None = None,
     variants: Iterable[choices.NewVariant] = (),
 ) -> choices.VersionChoice:
-    """What is to be written of the version: another `source` if one is wanted, else what goes with it as it is now.
+    """The version settings to write: another `source` if one is given, else those that suit the project.
 
-    Files that say the version are kept in step, those of variants too where their own version counts. With a tag as
-    the source there are none: who makes it on the web can't write them first. Raises `UsageError` for `attribute`
-    where no file has a literal `__version__`, and for `project` where the project says no version.
+    Files with the version are kept in sync, including those of variants with their own version. With tags as
+    the source there are none, because a tag on the web cannot change files first. Raises `UsageError` for `attribute`
+    if no file has a literal `__version__`, and for `project` if the project has no version.
     """
     stated = found.config.version
     prefix = stated.tag_prefix if tag_prefix is None else tag_prefix
@@ -247,15 +247,15 @@ def version_choice(
     if source is None or source is present.source:
         return present._replace(sync=kept or present.sync)
     if source is VersionSource.PROJECT and asks_us(found.pyproject):
-        msg = f"the version comes from {stated.source.value} now, and the project states none"
-        hint = "Write `version` into [project], and take [tool.publish-all.version] out, first."
+        msg = f"the version comes from {stated.source.value} now, and the project has no other one"
+        hint = "First add `version` to [project], and remove [tool.publish-all.version]."
         raise UsageError(msg, hint=hint)
     if source is not VersionSource.ATTRIBUTE:
         return choices.VersionChoice(source, None, prefix, kept)
     files = attribute_files(found)
     if not files:
-        msg = "no Python file of the project says __version__"
-        raise UsageError(msg, hint='Write __version__ = "0.1.0" into its __init__.py first.')
+        msg = "no Python file of the project has a __version__"
+        raise UsageError(msg, hint='First add __version__ = "0.1.0" to its __init__.py.')
     return choices.VersionChoice(source, files[0], prefix, kept or files[1:])
 
 
@@ -266,14 +266,14 @@ def _glob_of(path: str) -> str:
 
 
 def _present_version(found: Found, configs: tuple[str, ...]) -> choices.VersionChoice:
-    """What the configuration states, else what goes with the project: nothing moves unless nobody says a version."""
+    """The configured version source, or one that suits the project. A version that exists is not moved."""
     stated, pyproject, backend = found.config.version, found.pyproject, backend_name(found.pyproject)
     if asks_us(pyproject):
         return choices.VersionChoice(stated.source, stated.path)
     files = attribute_files(found)
     if static_version(pyproject) is not None:
         return choices.VersionChoice(sync=(*files, *configs))
-    # The version is the backend's business already: hatchling's own sources, or another backend.
+    # The build backend has its own version source.
     if table(pyproject, "tool", "hatch", "version") or not backend.startswith(
         ("hatchling", "poetry.core", "publish_all.backends")
     ):

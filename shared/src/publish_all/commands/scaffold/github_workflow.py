@@ -27,7 +27,7 @@ from publish_all.config.workflows import Job, Workflow
 
 
 class Action(NamedTuple):
-    """An action by OWNER/REPOSITORY, a release of it, and the commit that its tag named when it was looked up.
+    """An action by OWNER/REPOSITORY, a release of it, and the commit of its tag when it was looked up.
 
     A tag can be moved to other code, a commit can't. To update, change tag and commit together.
     """
@@ -56,18 +56,18 @@ DEPLOY_PAGES = Action("actions/deploy-pages", "v5.0.0", "cd2ce8fcbc39b97be8ca5fc
 ACTIONS = (CHECKOUT, UPLOAD_ARTIFACT, DOWNLOAD_ARTIFACT, SETUP_UV, UPLOAD_PAGES, DEPLOY_PAGES)
 
 _HEAD = f"""\
-{MARK}: run it again to change this file, or edit it as you like.
+{MARK}: run it again to change this file, or edit it.
 #
-# Actions are pinned by commit, because a tag can be moved to other code. No job has a permission
-# that it does not need, and nothing of a checkout's credential is kept.
+# Actions are pinned to commits, because tags can be moved to other code. Each job has only the
+# permissions that it needs, and checkouts do not keep credentials.
 name: publish
 """
 _TITLES = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages", "releases": "GitHub releases"}
 _READ = {"contents": Noted("read", "for actions/checkout")}
 _SECRET = re.compile(r"\$\{\{\s*secrets\.(\w+)\s*\}\}")
 _NEW_PROJECTS = (
-    "# A new project of PyPI takes its name with a pending publisher of its own, and those differ\n"
-    "# in the environment. Once the projects exist, one job with one environment will do."
+    "# Each new project on PyPI needs its own pending publisher, which needs its own environment.\n"
+    "# Once the projects exist, one job with one environment is enough."
 )
 
 
@@ -75,11 +75,11 @@ def github_workflow(pipeline: Pipeline) -> str:
     """The whole file. `pipeline` has one destination at least."""
     parts: list[dict[str, Any]] = [
         {"on": _triggers(pipeline)},
-        {"permissions": Noted({}, "each job states its own")},
+        {"permissions": Noted({}, "each job has its own")},
         {
             "concurrency": {
                 "group": "publish-${{ github.ref }}",
-                "cancel-in-progress": Noted(value=False, comment="a release that has begun is finished"),
+                "cancel-in-progress": Noted(value=False, comment="a running release is not cancelled"),
             }
         },
         {"env": {"PUBLISH_ALL": pipeline.requirement, **pipeline.find_links("${{ github.workspace }}")}},
@@ -98,7 +98,7 @@ def _triggers(pipeline: Pipeline) -> dict[str, Any]:
         triggers["push"] = {"tags": tuple(f"{each}[0-9]*" for each in pipeline.tag_prefixes)}
     inputs = {"repository": _choice("Where to publish", pipeline.choices)}
     if pipeline.trusted:
-        text = "How to log in to PyPI: trusted publishing, or the environment's token"
+        text = "How to authenticate to PyPI: trusted publishing, or the token of the environment"
         inputs["auth"] = _choice(text, ("oidc", "token"))
     return {**triggers, "workflow_dispatch": {"inputs": inputs}}
 
@@ -125,7 +125,7 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         build = {"name": "Build and check", "run": "\n".join(pipeline.build_commands)}
         paths = f"{pipeline.folder}/\n{MANIFEST}"
         keep = UPLOAD_ARTIFACT.step(name="dist", path=paths, if_no_files_found="error")
-        steps = [*_start(pipeline), build, {"name": "Keep the files for the jobs that publish them", **keep}]
+        steps = [*_start(pipeline), build, {"name": "Keep the files for the publish jobs", **keep}]
         yield "build", _job("Build", _READ, steps, needs=first)
         first = ("build",)
     else:
@@ -137,16 +137,18 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         jobs = list(pipeline.jobs(repository))
         for job in jobs:
             yield job.key, _publish_job(job, first, before)
-        before = (*before, *(each.key for each in jobs))  # all: a job that was skipped is no failure
+        before = (*before, *(each.key for each in jobs))  # all jobs: skipped ones do not count as failed
     if pipeline.pages and pipeline.site_of is not None:
         yield "pages", _pages_job(pipeline, pipeline.site_of)
 
 
 def _start(pipeline: Pipeline) -> list[dict[str, Any]]:
     python = {"python_version": pipeline.python} if pipeline.python else {}
-    no_cache = Noted(value=False, comment="what other jobs wrote has no place in a release")
+    no_cache = Noted(value=False, comment="a release must not use files from other jobs")
     return [
-        CHECKOUT.step(fetch_depth=Noted(0, "with all tags, for the version"), persist_credentials=False),
+        CHECKOUT.step(
+            fetch_depth=Noted(0, "all commits and tags, to find the version"), persist_credentials=False
+        ),
         SETUP_UV.step(**python, enable_cache=no_cache),
     ]
 
@@ -177,7 +179,7 @@ def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]
             for each in job.matrix
         ]
         more[_NEW_PROJECTS] = None
-        in_order = {"max-parallel": Noted(1, "what others need comes first")} if pipeline.whole else {}
+        in_order = {"max-parallel": Noted(1, "dependencies are published first")} if pipeline.whole else {}
         more["strategy"] = {"fail-fast": False, **in_order, "matrix": {"include": include}}
     permissions = {**_READ}
     if repository == "github":
@@ -191,7 +193,7 @@ def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]
     rehearsal = repository == "testpypi" and "testpypi" not in pipeline.publish_to
     title = f"{'Rehearse on' if rehearsal else 'Publish to'} {_TITLES.get(repository, repository)}"
     fetch = {
-        "name": "Get the files that were built, and their manifest",
+        "name": "Get the built files and their manifest",
         **DOWNLOAD_ARTIFACT.step(name="dist", path="."),
     }
     publish = {"name": "Publish", "run": "\n".join(job.commands), "env": _environment(job)}
@@ -205,15 +207,15 @@ def _pages_job(pipeline: Pipeline, repository: str) -> dict[str, Any]:
     clauses = ["!cancelled()", *(f"needs.{each}.result == 'success'" for each in needs)]
     token = {"env": {"GITHUB_TOKEN": "${{ github.token }}"}} if repository == "releases" else {}
     write = {"name": "Write the site", "run": pipeline.ours(f"site -r {repository} -o _site"), **token}
-    keep = {"name": "Keep it for the next step", **UPLOAD_PAGES.step(path="_site")}
+    keep = {"name": "Keep the site for the next step", **UPLOAD_PAGES.step(path="_site")}
     return _job(
         "Package index on GitHub Pages",
         {
             **_READ,
             "pages": Noted("write", "to deploy the site"),
-            "id-token": Noted("write", "to show that it is from this workflow"),
+            "id-token": Noted("write", "to prove that the site comes from this workflow"),
         },
-        [*_start(pipeline), write, keep, {"name": "Deploy it", "id": "deploy", **DEPLOY_PAGES.step()}],
+        [*_start(pipeline), write, keep, {"name": "Deploy the site", "id": "deploy", **DEPLOY_PAGES.step()}],
         needs=needs,
         **{
             "if": "${{ " + "\n  && ".join(clauses) + " }}",
@@ -224,7 +226,7 @@ def _pages_job(pipeline: Pipeline, repository: str) -> dict[str, Any]:
 
 
 def _condition(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]) -> str:
-    """When the job runs: what it needs has not failed, and it is asked for. What was not asked for is skipped."""
+    """The condition of the job: it is selected, and its needs have not failed. Other jobs are skipped."""
     clauses = ["!cancelled()"] if needs else []
     clauses += [f"needs.{each}.result == 'success'" for each in first]
     if set(needs) - set(first):
@@ -257,7 +259,7 @@ def _environment(job: PublishJob) -> dict[str, str]:
 
 
 def kept_in(workflow: Workflow) -> Kept:
-    """What a file that `github_workflow` has made says, with what a person has changed in it since."""
+    """The choices in a file of `github_workflow`, including changes by the user."""
     tags = workflow.tags
     events = {Trigger.RELEASE: "release" in workflow.triggers, Trigger.TAG: bool(tags)}
     steps = [step for job in workflow.jobs for step in job.steps]

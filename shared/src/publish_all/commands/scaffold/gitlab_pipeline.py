@@ -28,14 +28,13 @@ from publish_all.commands.scaffold.pipeline import (
 
 IMAGE = "ghcr.io/astral-sh/uv:python3.13-bookworm"
 _HEAD = f"""\
-{MARK}: run it again to change this file, or edit it as you like.
+{MARK}: run it again to change this file, or edit it.
 #
-# A pushed tag starts a release. Build > Pipelines > New pipeline starts one by hand, and asks
-# for these variables.
+# A pushed tag starts a release. To start one by hand, use Build > Pipelines > New pipeline, and set
+# these variables.
 """
 _NEW_PROJECTS = (
-    "# A new project of PyPI takes its name with a pending publisher of its own, and those differ\n"
-    "# in the environment."
+    "# Each new project on PyPI needs its own pending publisher, which needs its own\n# environment."
 )
 
 
@@ -53,12 +52,12 @@ def gitlab_pipeline(pipeline: Pipeline) -> str:
         "REPOSITORY": _choice("Where to publish", pipeline.choices),
     }
     if pipeline.trusted:
-        text = "How to log in to PyPI: trusted publishing, or a token in PUBLISH_ALL_PYPI_TOKEN"
+        text = "How to authenticate to PyPI: trusted publishing, or a token in PUBLISH_ALL_PYPI_TOKEN"
         variables["AUTH"] = _choice(text, ("oidc", "token"))
     python = {"UV_PYTHON": pipeline.python} if pipeline.python else {}
     common = {
         "image": IMAGE,
-        "variables": {"GIT_DEPTH": Noted("0", "with all tags, for the version"), **python},
+        "variables": {"GIT_DEPTH": Noted("0", "all commits and tags, to find the version"), **python},
     }
     parts: list[dict[str, Any]] = [
         {"stages": tuple(each for each, wanted in stages.items() if wanted)},
@@ -100,7 +99,11 @@ def _publish_job(job: PublishJob, before: list[str]) -> dict[str, Any]:
     }
     needs: list[Any] = ["build"] if pipeline.split else ["check", *(["test"] if pipeline.tests else [])]
     needs += [
-        {"job": each, "optional": Noted(value=True, comment="where it was not asked for")} for each in before
+        {
+            "job": each,
+            "optional": Noted(value=True, comment="not in the pipeline if another repository is selected"),
+        }
+        for each in before
     ]
     if needs:
         made["needs"] = needs

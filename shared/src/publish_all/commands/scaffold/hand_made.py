@@ -1,7 +1,7 @@
-"""What workflows that were made by hand do: which copies they build, and where they publish. Nothing runs.
+"""Read hand-made workflows: which copies they build, and where they publish. Nothing is run.
 
 Copying a package and a variant's pyproject.toml into a folder and building there becomes a build variant
-with a layout; what is uploaded where becomes destinations. All else is told.
+with a layout. Uploads become destinations. Everything else becomes a note.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Upload(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """A command of a workflow that stops it where tests or lint fail, and the file and line that it stands in."""
+    """A test or lint command that stops a workflow, with its file and line."""
 
     tool: str
     command: str
@@ -141,12 +141,12 @@ class Gate(NamedTuple):
 
 
 class Migration(NamedTuple):
-    """What all hand-made workflows come to together.
+    """The combined result of all hand-made workflows.
 
     `workflows` are the files that publish, `trusted` those of them that PyPI trusts, with the
     destinations. Of those that publish on a
-    release, `replaceable` do nothing else, `taken_out` are texts without what publishes, and `stuck` says of the others
-    why there is none. `gates` are the commands that test or lint, `platforms` is the step of any workflow that builds
+    release, `replaceable` do nothing else, `taken_out` are the texts of others without their publish jobs, and `stuck` has the
+    reasons why the rest cannot be changed. `gates` are the commands that test or lint, `platforms` is the step of any workflow that builds
     wheels for several platforms.
     """
 
@@ -169,7 +169,7 @@ class Migration(NamedTuple):
 def read_migration(
     named: Path | None, *, repository: Path, subfolder: str, known: Iterable[choices.NewRepository]
 ) -> Migration:
-    """Read the workflow that was named, else all that publish. Raises `ConfigurationError` for one that is named and can't be read."""
+    """Read the given workflow, or every workflow that publishes. Raises `ConfigurationError` if the given one cannot be read."""
     workflows = read_workflows(repository)
     texts = [(each, each.path.read_text(encoding="utf-8")) for each in workflows.found]
     all_made = [HandMade(each, repository, subfolder) for each, text in texts if not choices.is_ours(text)]
@@ -206,7 +206,7 @@ def _merged(
     notes: tuple[str, ...],
     known: Iterable[choices.NewRepository],
 ) -> Migration:
-    """`made` is what is taken over, `publishing` what may publish beside the new workflow."""
+    """`made` are the workflows to replace, `publishing` those that may publish in addition to the new one."""
     others = {normalized(each.name): each for each in known}
     found = [
         (upload, each.path, _destination(upload, each, others)) for each in made for upload in each.uploads
@@ -256,7 +256,7 @@ def _told(made: Iterable[HandMade]) -> Iterator[str]:
     for each in made:
         if each.variants:
             listed = ", ".join(variant.name for variant in each.variants)
-            yield f"{each.path.name}: what it copies and builds becomes the build variants {listed}"
+            yield f"{each.path.name}: its copies and builds become the build variants {listed}"
         yield from each.notes
         yield from each.told
 
@@ -276,16 +276,16 @@ def _destination(upload: Upload, made: HandMade, others: Mapping[str, choices.Ne
     if url is None and own in others:
         return _Destination(others[own].name, others[own])
     if url is None:
-        note = f"it publishes to {upload.name!r}, whose URL is not stated: add `-r {upload.name}=URL`"
+        note = f"it publishes to {upload.name!r}, whose URL is not known: add `-r {upload.name}=URL`"
         return _Destination(note=note)
     host = hostname_of(url)
     if built_in := next((name for name, hosts in HOSTS.items() if host in hosts), None):
         return _Destination(built_in)
     if host.endswith("pkg.github.com"):
-        note = f"GitHub has no Python packages at {host}; `github` keeps wheels in its container registry, ghcr.io"
+        note = f"GitHub has no Python packages at {host}; the repository `github` stores wheels in the container registry, ghcr.io"
         return _Destination("github", note=note)
     if not host or "$" in url or upload_url_problem(url) is not None:
-        note = f"the URL that it publishes to can't be stated ({masked(url)}): add `-r NAME=URL`"
+        note = f"the URL that it publishes to cannot be used ({masked(url)}): add `-r NAME=URL`"
         return _Destination(note=note)
     name = upload.name
     if name is None or own in BUILT_IN:  # `corp` for `pypi.corp.example`
@@ -296,7 +296,7 @@ def _destination(upload: Upload, made: HandMade, others: Mapping[str, choices.Ne
 
 @dataclass(slots=True)
 class _Folders:
-    """The folders as a job has changed them: `copies` maps a target to what was copied there. Paths are the repository's.
+    """The folders after the commands of a job: `copies` maps targets to sources. Paths are relative to the repository.
 
     `previous` is where `cd -` goes, `stack` has where each open subshell and each pushd began, `unknown` the lines of
     commands that were not understood.
@@ -328,10 +328,11 @@ class _Publishing:
 
 
 class HandMade:
-    """What one workflow comes to for the project in `subfolder` of `repository` (empty: its root).
+    """The result of one workflow for the project in `subfolder` of `repository` (empty: its root).
 
-    `notes` say what was not understood, with file and line. `builds_base` tells that it also builds the project as
-    it is; `copies` are commands that put files into the project before it is built; `whole` that all of its jobs build or publish. `urls` are those of repositories that Poetry is told.
+    `notes` are about unknown commands, with file and line. `builds_base`: it also builds the project itself.
+    `copies` are commands that copy files into the project before the build. `whole`: all of its jobs build or publish.
+    `urls` are the URLs of repositories in the configuration of Poetry.
     """
 
     def __init__(self, workflow: Workflow, repository: Path, subfolder: str = "") -> None:
@@ -432,29 +433,29 @@ class HandMade:
         """What the new workflow does otherwise than this one."""
         triggers, name = self._workflow.triggers, self.path.name
         if self.uploads and not any(self.triggers):
-            yield f"{name} is started by {', '.join(triggers)}, the new workflow by a release: see --trigger"
+            yield f"{name} is started by {', '.join(triggers)}, but the new workflow by a release: see --trigger"
         more = ", ".join(each for each in triggers if each not in _STARTS)
         if self.uploads and self.replaceable and more:
-            yield f"{name} runs for {more}, too, and the new workflow does not"
+            yield f"{name} also runs for {more}, but the new workflow does not"
         if any("branches" in at and at != {"branches"} for at in self._at):
-            yield f"{name} publishes for branches, too, and the new workflow only at a release"
+            yield f"{name} also publishes for branches, but the new workflow only for a release"
         for job in self._staying:
-            yield f"{name}: the job {job} stays as it is: it publishes for branches, and not at a release"
+            yield f"{name}: the job {job} is kept, because it publishes for branches, and not for a release"
         if self.uploads and self._pythons and not self.python:
             listed = ", ".join(self._pythons)
-            yield f"{name} uses Python {listed}, the new workflow one version: that of .python-version, or the newest"
+            yield f"{name} uses Python {listed}, but the new workflow only one version: that of .python-version, or the newest"
         if self.copies:
             copies = " && ".join(self.copies)
-            yield f"{name} copies files before it builds, and the new workflow does, too; to build here, run: {copies}"
+            yield f"{name} copies files before it builds, and so does the new workflow; before a build on this machine, run: {copies}"
         if self._unprepared:
             lines = ", ".join(f"{name}:{line}" for line in self._unprepared)
-            yield f"{lines}: left out, and run before a build there: add it to the new workflow if it makes files to build"
+            yield f"{lines}: not in the new workflow, but run before a build there: add it if it creates files for the build"
         dispatch = triggers.get("workflow_dispatch")
         inputs = dispatch.get("inputs") if isinstance(dispatch, Mapping) else None
         if self.uploads and isinstance(inputs, Mapping):
             yield (
-                f"{name}: the new workflow has other inputs than {', '.join(map(str, inputs))}: where to publish to; for a dry "
-                "run, run `publish-all publish --dry-run` before you release"
+                f"{name}: the new workflow does not have the inputs {', '.join(map(str, inputs))}, but the repository to publish to; for a dry "
+                "run, use `publish-all publish --dry-run` before the release"
             )
 
     def _note(self, line: int, message: str) -> None:
@@ -474,7 +475,7 @@ class HandMade:
                 self._note(job.line, f"the job {job.key} calls another workflow, {job.uses}")
             return
         if job.matrix is None:
-            self._note(job.line, f"the matrix of {job.key} is made by an expression: its jobs are read once")
+            self._note(job.line, f"the matrix of {job.key} is an expression, so its job is read once")
         for combination in job.matrix or ({},):
             folders = _Folders()
             for index, step in enumerate(job.steps):
@@ -517,7 +518,7 @@ class HandMade:
             self._note(step.line, f"not understood: the action {step.uses}")
         if (python := inputs.get("python-version", "")) not in {"", "3", "3.x", "3.*"}:
             self._pythons[python] = None
-        # A step has a shell of its own.
+        # Each step has its own shell.
         folders.cwd, folders.stack = "", []
         folders.go(folders.path(_substituted(step.working_directory or job.working_directory or "", known)))
         script = _substituted(step.run or "", known)
@@ -600,7 +601,7 @@ class HandMade:
             return False
         *sources, target = paths
         if any("dist" in posixpath.normpath(each).split("/") for each in sources):
-            return True  # what was built is gathered
+            return True  # collects built files
         found = [path for each in sources for path in (self._glob(each, folders) or (each,))]
         if any(each.endswith(("/.", "/*")) or each in {".", "*"} for each in found):
             return False
@@ -615,7 +616,7 @@ class HandMade:
         return True
 
     def _glob(self, pattern: str, folders: _Folders) -> tuple[str, ...]:
-        """The repository's files that a pattern names, as the script would name them; empty for what is none."""
+        """The files that a pattern matches, named as in the script; empty if it is not a pattern."""
         if not any(each in pattern for each in "*?["):
             return ()
         folder, _, name = pattern.rpartition("/")
@@ -651,7 +652,7 @@ class HandMade:
                 if is_there and not any(target.startswith(f"{each}/") for each in others):
                     self._copy_into_project(source, own(target))
         else:
-            self._note(0, f"a build in {folder}/, to which no pyproject.toml was copied, is left out")
+            self._note(0, f"a build in {folder}/ without a copied pyproject.toml is skipped")
 
     def _copy_into_project(self, source: str, target: str) -> None:
         """Keep a copy by which the project gets a file of the repository, its readme for example."""
@@ -669,21 +670,21 @@ class HandMade:
             why = "not always the same"
         else:
             return
-        self._note(0, f"left out: it copies {source} to {place} before the build, {why}")
+        self._note(0, f"skipped: it copies {source} to {place} before the build, {why}")
 
     def _own(self, path: str) -> str:
         """A path of the repository as one of the project."""
         return posixpath.relpath(path, self._subfolder) if self._subfolder else path
 
     def _found_variants(self) -> tuple[tuple[choices.NewVariant, ...], Mapping[str, str]]:
-        """The builds with a pyproject.toml of their own, and the layout that they share."""
+        """The builds with their own pyproject.toml, and their common layout."""
         found = []
         for where, layout in self._builds.items():
             project = project_name(read_values(self._repository / self._subfolder / where))
             if project is not None:
                 found.append(choices.NewVariant(variant_name(where), project, where, layout))
             else:
-                self._note(0, f"{where}, which it builds with, is not there or names no project")
+                self._note(0, f"{where}, which it builds with, does not exist or has no project name")
         return choices.collected(found)
 
 
@@ -799,7 +800,7 @@ def _stated(words: Sequence[str], names: Iterable[str], variables: Mapping[str, 
 
 
 def _login(secret: str | None, user: str | None) -> choices.Login | None:
-    """The login with a secret of the CI service; None for what is no such secret."""
+    """The login with a secret of the CI service; None for other values."""
     match = _SECRET.fullmatch(secret or "")
     return choices.Login(match[1], _username(user)) if match else None
 

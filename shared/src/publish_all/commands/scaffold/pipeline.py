@@ -1,4 +1,4 @@
-"""What CI is to do at a release, the jobs that publish, their text as YAML, and what only a person can do on web pages. Pure."""
+"""The pipeline of a release: its publish jobs, their YAML, and the steps for the user on web pages. No I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PUBLIC = ("pypi", "testpypi")
 
 EVERYTHING = "all of them"
 MANIFEST = "publish-all-manifest.json"
-"""What the job that builds hands to those that publish, beside the files: which they are, and their hashes."""
+"""The list of files and their hashes, which the build job passes to the publish jobs."""
 
 COPY = re.compile(r"(cp|mkdir -p) ")
 """A command in front of a build that puts files into the project."""
@@ -31,7 +31,7 @@ OWN_TOKEN = ("github", "releases")
 
 _HOSTS = {"pypi": "pypi.org", "testpypi": "test.pypi.org"}
 _UNKNOWN = "(yours)"
-# Keys of our own jobs, and what is no key of a job at GitLab.
+# Keys of our jobs, and reserved words of GitLab.
 _TAKEN = frozenset(
     {
         "test", "build", "check", "stages", "variables", "include", "image", "services", "default", "workflow", "pages",
@@ -52,21 +52,21 @@ class Product(NamedTuple):
     member: str | None = None
 
     def goes_to(self, repository: str) -> bool:
-        """A rehearsal is for all that go to PyPI."""
+        """Whether it is published to a repository. Everything for PyPI also goes to the rehearsal."""
         narrowed = self.publish_to
         return narrowed is None or repository in narrowed or (repository == "testpypi" and "pypi" in narrowed)
 
 
 class Pipeline(NamedTuple):
-    """What a CI service is to do at a release.
+    """The jobs of a CI service for a release.
 
-    `publish_to` are the destinations in order, without those which only this machine has. `subfolder`
+    `publish_to` are the destinations in order, without folders of this machine. `subfolder`
     is the project's folder in the repository, empty for its root. `separate` gives each new project of
-    a public index a job and an environment of its own, as pending publishers need it. `requirement`
-    is what installs publish-all; `wheels` is the folder that has it, empty for an index. A public index with an entry in `logins` is logged in to with that secret, and not
-    with the identity of the job. `environments` are names by destination, `python` is the version to test and build with.
+    a public index its own job and environment, which pending publishers need. `requirement`
+    installs publish-all from the folder `wheels`, or from an index if empty. A public index with an entry in `logins`
+    uses that secret instead of the identity of the job. `environments` are names by destination, `python` is the version to test and build with.
     `copies` are commands that come before each build. `pages` puts a static index on GitHub Pages. `member_prefixes`
-    are what the tags of the members of a workspace begin with, where each has its own.
+    are the prefixes of the tags of workspace members, if each has its own.
     """
 
     publish_to: tuple[str, ...]
@@ -139,7 +139,7 @@ class Pipeline(NamedTuple):
         return ("v", "") if self.tag_prefix in {"v", ""} else (self.tag_prefix,)
 
     def products_of(self, repository: str) -> tuple[Product, ...]:
-        """What goes to a destination."""
+        """The products of a destination."""
         return tuple(each for each in self.products if each.goes_to(repository))
 
     def _separates(self, repository: str) -> bool:
@@ -187,7 +187,7 @@ class Pipeline(NamedTuple):
 
 
 class PublishJob(NamedTuple):
-    """A job that publishes: one `project` (empty for several), by its files alone, or all that is in `matrix`."""
+    """A publish job: for one `project` (empty for several), for its files only, or for all products in `matrix`."""
 
     pipeline: Pipeline
     key: str
@@ -198,7 +198,7 @@ class PublishJob(NamedTuple):
 
     @property
     def commands(self) -> list[str]:
-        """In the variables `AUTH` and `VARIANT` are the way to log in and the variant of the matrix."""
+        """The commands, which use the variables `AUTH` (oidc or token) and `VARIANT` (from the matrix)."""
         pipeline, command = self.pipeline, f"publish -r {shlex.quote(self.repository)}"
         if self.repository in PUBLIC:
             command += ' --auth "$AUTH"' if self.repository in pipeline.trusted else " --auth token"
@@ -224,7 +224,7 @@ class PublishJob(NamedTuple):
 
 
 class WrittenJob(NamedTuple):
-    """What a job of a file says that was written here, and perhaps changed by a person since: its commands line by line."""
+    """A job in a file that `init` wrote, perhaps with changes by the user: its commands line by line."""
 
     key: str
     commands: tuple[str, ...]
@@ -233,7 +233,7 @@ class WrittenJob(NamedTuple):
 
 
 def kept_of(jobs: Iterable[WrittenJob]) -> Kept:
-    """What such jobs say, as far as it is the same for all services."""
+    """The choices in such jobs that all services have."""
     by_key = {each.key: each for each in jobs}
     destinations = [
         (found[1], each)
@@ -269,14 +269,14 @@ class Noted(NamedTuple):
     comment: str
 
 
-# What is the same text in YAML 1.1 and 1.2 without quotes, as long as no comment or mapping begins in it.
+# Text that means the same in YAML 1.1 and 1.2 without quotes, and contains no comment or mapping.
 _PLAIN = re.compile(r"(?:[A-Za-z$/]|\./)(?!.*(?:: |:$| #|\s$)).*")
 _PLAIN_IN_LIST = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "nan", "y", "n"})
 
 
 def scalar(text: str, plain: re.Pattern[str] = _PLAIN) -> str:
-    """A text as a YAML scalar: as it is where that is safe, else in quotes."""
+    """A text as a YAML scalar, in quotes if necessary."""
     if plain.fullmatch(text) and text.isprintable() and text.lower() not in _WORDS:
         return text
     if text.isprintable():
@@ -362,12 +362,12 @@ def next_steps(
                     *zip(labels, (owner or _UNKNOWN, name, workflow), strict=True),
                     ("Environment name", pipeline.environment(repository, project)),
                 ),
-                "It expires after 30 days, and is used up by the first release." if new else "",
+                "It expires after 30 days. The first release uses it up." if new else "",
             )
     known = (*pipeline.trusted, *OWN_TOKEN, *there)
     with_tokens = [each for each in pipeline.destinations if each not in known]
     for repository in (each for each in with_tokens if each in PUBLIC):
-        why = "A first release needs one for the whole account. Replace it afterwards." if new else ""
+        why = "The first release needs one for the whole account. Replace it afterwards." if new else ""
         page = f"https://{_HOSTS[repository]}/manage/account/token/"
         yield Form(f"{titles[repository]}: an API token", page, (), why)
     environments = dict.fromkeys(
@@ -377,7 +377,7 @@ def next_steps(
         for product in pipeline.products_of(each)
     )
     if service is Service.GITHUB and environments:
-        why = "Name reviewers for those of PyPI, and allow only what you release from."
+        why = "Add reviewers for those of PyPI, and allow only your release tags."
         secrets = ((f"Secret of {each}", pipeline.login(each).secret) for each in with_tokens)
         fields = (*(("Environment", each) for each in environments), *secrets)
         yield Form("GitHub: the environments of the jobs", f"{settings}/environments", fields, why)
@@ -386,7 +386,7 @@ def next_steps(
         page = f"https://gitlab.com/{link}/-/settings/ci_cd"
         yield Form(f"GitLab: protected and masked variables, {names}", page)
     if service is Service.GITHUB and pipeline.pages:
-        tags = f"{min(pipeline.tag_prefixes)}*"  # an empty one stands for all
+        tags = f"{min(pipeline.tag_prefixes)}*"  # an empty prefix matches all tags
         yield Form(
             "GitHub Pages: the source of the site", f"{settings}/pages", (("Source", "GitHub Actions"),)
         )
@@ -394,11 +394,11 @@ def next_steps(
             "GitHub Pages: which tags may deploy",
             f"{settings}/environments",
             (("Environment", "github-pages"), ("Allowed tags", tags)),
-            "Otherwise only the default branch may.",
+            "Without this, only the default branch can deploy.",
         )
     if "github" in pipeline.destinations:
         yield Form(
-            "GitHub Packages: who may read, after the first release",
+            "GitHub Packages: the visibility, after the first release",
             f"https://github.com/{link.partition('/')[0]}?tab=packages",
             why=f"New packages are private.{' The site lists those that are public.' if pipeline.pages else ''}",
         )

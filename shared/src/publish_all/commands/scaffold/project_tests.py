@@ -37,7 +37,7 @@ class _Place(NamedTuple):
 
     @property
     def rank(self) -> tuple[bool, int]:
-        """What names pytest comes first, then what is for tests by its name."""
+        """Sort entries with pytest first, then entries whose name is about tests."""
         known = self.name in _PREFERRED
         return not self.has("pytest"), _PREFERRED.index(self.name) if known else len(_PREFERRED)
 

@@ -1,7 +1,7 @@
-"""Edits of a pyproject.toml that leave every other byte as it is. Pure.
+"""Edit a pyproject.toml without changing the rest of the file. No I/O.
 
-What is new is added at the end, as a person would write it. What changes is changed with tomlkit, and
-counts only if a parser then reads just the change that was meant.
+New tables are added at the end, as a person would write them. Changes are made with tomlkit, and
+are used only if a parser then reads exactly the intended change.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ def wired(text: str, requirement: str = OURS) -> str:
     values = loads(text)
     backend = backend_name(values)
     if backend not in {*_OF_POETRY, _OUR_POETRY, _HATCHLING}:
-        msg = f"the build backend {backend} can't take its version from publish-all"
-        hint = "Let the backend tell the version (the version source `project`), or build with hatchling or poetry-core."
+        msg = f"the build backend {backend} cannot take its version from publish-all"
+        hint = "Use the version source `project`, or build with hatchling or poetry-core."
         raise ConfigurationError(msg, hint=hint)
     requires = list(table(values, "build-system").get("requires", ()))
     wanted = [each for each in requires if _name(each) not in _REPLACED]
@@ -197,8 +197,8 @@ def _set(text: str, path: tuple[str, ...], value: Any) -> str:
         place[key] = tomlkit.value(_value(value)) if there is None or isinstance(value, dict) else value
     after = re.sub(r"\r?\n", "\r\n" if "\r\n" in text else "\n", tomlkit.dumps(document))
     if loads(after) != expected:
-        msg = f"pyproject.toml: {dotted(path)} can't be written without changing something else"
-        raise ConfigurationError(msg, hint="Write it by hand, and run this again.")
+        msg = f"pyproject.toml: {dotted(path)} cannot be written without changing something else"
+        raise ConfigurationError(msg, hint="Add it by hand, and run this command again.")
     return after
 
 
@@ -213,8 +213,8 @@ def _appended(text: str, path: tuple[str, ...], values: Mapping[str, Any]) -> st
     try:
         loads(result)
     except TOMLDecodeError as error:
-        msg = f"pyproject.toml: [{dotted(path)}] can't be added: {error}"
-        raise ConfigurationError(msg, hint="Write [tool.publish-all] as a table of its own.") from error
+        msg = f"pyproject.toml: [{dotted(path)}] cannot be added: {error}"
+        raise ConfigurationError(msg, hint="Write [tool.publish-all] as a separate table.") from error
     return result
 
 

@@ -1,7 +1,7 @@
 """The simple part of shell scripts: commands one after the other, `for` loops over words, variables. Nothing runs.
 
-What is not simple (pipes, here-documents, `while`, `case`, quotes over several lines) is given as a command that is
-not plain, so that a reader can say that it was not understood.
+Other constructs (pipes, here-documents, `while`, `case`, quotes over several lines) become commands that are
+not plain, so that the caller can report them.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def without(
     yaml = YAML(typ="safe", pure=True)
     try:
         if any(getattr(each, "anchor", None) for each in yaml.parse(text)):
-            return None  # what is shared is not there twice, and can be larger than any memory when it is compared
+            return None  # a comparison of shared values (anchors) could take too much memory
         expected: Any = yaml.load(text)
         for job, index in sorted(steps, reverse=True):
             del expected["jobs"][job]["steps"][index]
@@ -39,7 +39,7 @@ def without(
             del expected["jobs"][job]
         whole = all(each.get("steps", True) for each in expected["jobs"].values())
         return after if expected["jobs"] and whole and yaml.load(after) == expected else None
-    except (YAMLError, KeyError):  # a job whose key is no text, for one
+    except (YAMLError, KeyError):  # for example a job whose key is not a string
         return None
 
 

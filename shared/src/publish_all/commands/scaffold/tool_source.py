@@ -37,10 +37,10 @@ _INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 
 
 class Source(NamedTuple):
-    """Where publish-all comes from: the index of pip and uv, or else what is not empty.
+    """The source to install publish-all from: the field that is not empty, or else the index of pip and uv.
 
-    `git` is a repository's URL, `checkout` a folder with our source, `wheels` one with our wheels and the version of
-    these in `revision`, which is the commit or tag of `git` otherwise. `usual` says that nobody has stated it.
+    `git` is the URL of a repository, `checkout` a folder with our source, `wheels` a folder with our wheels.
+    `revision` is the version of the wheels, or the commit or tag of `git`. `usual`: it is the default.
     """
 
     git: str = ""
@@ -101,7 +101,7 @@ def tool_source(
         match = _GIT.fullmatch(stated)
         if match is None:
             raise _unusable(
-                shown_or_raw(stated), "it is not git+https://HOST/PATH, with @TAG or @COMMIT behind it"
+                shown_or_raw(stated), "it is not git+https://HOST/PATH with an optional @TAG or @COMMIT"
             )
         return Source(git=match["url"], revision=match["revision"] or _newest(match["url"], root, runtime))
     folder = Path(stated).expanduser().absolute()
@@ -109,9 +109,9 @@ def tool_source(
         return Source(checkout=str(folder))
     wheels = sorted(folder.glob(f"{NAME.replace('-', '_')}-*-py3-none-any.whl"))
     if not wheels:
-        raise _unusable(stated, "there is neither a wheel of publish-all nor its source")
+        raise _unusable(stated, "it has no wheel and no source of publish-all")
     if poetry and not (folder / f"{PLUGIN.replace('-', '_')}-{wheels[-1].name.partition('-')[2]}").is_file():
-        raise _unusable(stated, f"there is no wheel of {PLUGIN} in the same version")
+        raise _unusable(stated, f"it has no wheel of {PLUGIN} in the same version")
     inside = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else folder.as_posix()
     return Source(wheels=inside, revision=wheels[-1].name.split("-")[1])
 
@@ -137,7 +137,7 @@ def _newest(url: str, root: Path, runtime: Runtime) -> str:
 
 
 def _unusable(source: str, why: str) -> UsageError:
-    hint = "Write git+https://HOST/PATH, a folder with the wheels of publish-all or its source, or `index`."
+    hint = "Use git+https://HOST/PATH, a folder with the wheels or the source of publish-all, or `index`."
     return UsageError(f"--source {shlex.quote(source)} cannot be used: {why}", hint=hint)
 
 
@@ -164,10 +164,10 @@ def missing_from_index(runtime: Runtime, *, read: Callable[[str], str | None] | 
     try:
         page = (read or read_page)(f"{index.rstrip('/')}/{NAME}/")
     except PublishAllError:
-        return f"{place} cannot be asked whether it has publish-all, which pip, uv and CI install from there"
+        return f"{place} could not be checked for publish-all, which pip, uv and CI install from there"
     if f"publish_all-{__version__}-" in (page or "") or f"publish_all-{__version__}.tar" in (page or ""):
         return None
     return (
-        f"{place} has no publish-all {__version__}, so pip, uv and CI cannot install what is written here. State where it "
-        "is: `publish-all init --source git+https://HOST/PATH`, or `--source FOLDER` with its wheels"
+        f"{place} has no publish-all {__version__}, so pip, uv and CI cannot install it. Run "
+        "`publish-all init --source git+https://HOST/PATH`, or `--source FOLDER` with its wheels"
     )
