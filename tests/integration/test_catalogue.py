@@ -149,7 +149,7 @@ def test_doctor_looks_at_the_files_of_a_run_that_was_not_finished(make_world: Ca
     world.build = True
     assert world.doctor().told("files")[1:] == [
         f"1 file to upload, {next(world.dist.glob('*.gz')).stat().st_size} B",
-        f"1 file there already, with the same bytes, {world.a_wheel.stat().st_size / 1000:.1f} kB",
+        f"1 file already uploaded, with the same content, {world.a_wheel.stat().st_size / 1000:.1f} kB",
     ]
 
 

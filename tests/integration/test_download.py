@@ -257,5 +257,5 @@ def test_a_dependency_that_is_nowhere_is_told(machine: dict[str, str], tmp_path:
     command = [program(), "download", "kindling-demo", "-d", "w", "--with-dependencies", *private]
     done = run(command, cwd=tmp_path, environment=on_path)
     assert done.returncode == 1
-    assert "pip cannot fetch the dependencies" in done.stderr
+    assert "pip cannot download the dependencies" in done.stderr
     assert "outside-dep" in done.stderr

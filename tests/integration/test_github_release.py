@@ -318,7 +318,7 @@ def test_a_project_cannot_send_the_token_elsewhere(job: Job) -> None:
     for key, value in {"url": "https://evil.example/repos/a/b", "kind": "legacy"}.items():
         (job.folder / "pyproject.toml").write_text(f"{PYPROJECT}{key} = '{value}'\n", encoding="utf-8")
         refused = job.publish(check=False)
-        assert "a project can't change where the built-in repository 'releases' is" in refused.stderr
+        assert "a project cannot change the URL of the built-in repository 'releases'" in refused.stderr
 
 
 def test_a_run_takes_a_second_for_each_write_and_not_more(job: Job, github: FakeGitHub) -> None:

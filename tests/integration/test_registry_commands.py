@@ -179,5 +179,5 @@ def test_a_folder_is_listed_and_downloaded_from(project: Path, tmp_path: Path) -
     index = IndexOptions(directory=project, connection=to("shelf", tmp_path))
     (file,) = download(["fastorm-lite"], tmp_path / "wheelhouse", index)
     assert Path(file.file).read_bytes() == (tmp_path / "fastorm_lite-1.0-py3-none-any.whl").read_bytes()
-    with pytest.raises(RepositoryError, match="shelf has nothing that fits fastorm>1"):
+    with pytest.raises(RepositoryError, match="shelf has no version that matches fastorm>1"):
         download(["fastorm>1"], tmp_path / "wheelhouse", index)

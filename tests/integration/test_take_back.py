@@ -319,7 +319,7 @@ def test_a_person_is_asked(desk: Desk, said: str, code: int) -> None:
     desk.publish("shelf", wheel)
     done = answer(
         [program(), "delete", "-r", "shelf", NEW],
-        [("Delete this from shelf", said)],
+        [("Delete these files from shelf", said)],
         cwd=desk.root,
         environment=desk.environment,
     )

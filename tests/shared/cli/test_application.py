@@ -413,7 +413,7 @@ def test_a_variant_of_another_version_than_the_project_is_told(project: Path) ->
     )
     (project / "f.toml").write_text('[project]\nversion = "0.9"\n', encoding="utf-8")
     (note,) = [line for line in run(project, "build").err.splitlines() if line.startswith("note")]
-    assert "full is 0.9, as its own file says, and the project is 1.0" in note
+    assert "full has the version 0.9 in its own file, but the project has 1.0" in note
     assert "`sync` of [tool.publish-all.version]" in note
 
 

@@ -209,4 +209,4 @@ def test_an_index_that_does_not_answer_is_a_note(run, monkeypatch):
 
     monkeypatch.setattr(tool_source, "read_page", fail)
     ended = run("-n", "--dry-run")
-    assert (ended.code, "cannot be asked whether it has publish-all" in ended.err) == (0, True)
+    assert (ended.code, "could not be checked for publish-all" in ended.err) == (0, True)

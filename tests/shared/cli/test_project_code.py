@@ -82,7 +82,7 @@ def test_the_job_that_publishes_runs_neither_commands_nor_the_backend(checkout: 
     manifest = str(checkout.root / MANIFEST)
     checkout("build", "--manifest", manifest)
     assert checkout.ran() == {"backend", "before"}
-    assert "not run here" in checkout("publish", "--manifest", manifest).err
+    assert "before-publish is not run" in checkout("publish", "--manifest", manifest).err
     assert checkout.ran() == set()
     assert checkout.published
 
@@ -116,7 +116,7 @@ def test_a_manifest_that_states_no_version_is_not_completed_by_the_backend(check
     checkout.ran()
     path = checkout.root / MANIFEST
     path.write_text('{"schema": 1, "project": "demo", "distributions": []}', encoding="utf-8")
-    assert "does not state the version" in checkout("publish", "--manifest", str(path), code=1).err
+    assert "does not have the version" in checkout("publish", "--manifest", str(path), code=1).err
     assert checkout.ran() == set()
 
 

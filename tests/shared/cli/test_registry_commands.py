@@ -64,7 +64,7 @@ def test_list_is_for_packages_and_commands_lists_commands(run):
         (("finalize", "absent.json"), "absent.json can't be read"),
         (
             ("publish", "-r", "pypi", "--receipt", "r.json", "x.whl"),
-            "--receipt is for repositories of the kind oci",
+            "--receipt needs a repository of the kind oci",
         ),
     ],
 )

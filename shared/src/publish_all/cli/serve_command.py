@@ -189,9 +189,9 @@ class ExecCommand(_IndexCommand):
     <c1>UV_DEFAULT_INDEX</c1> and similar variables set to it. Only this command can use the index. The configuration
     files of pip and uv are not read; settings in them that are not about indexes still apply.
 
-    Private names come from the repositories only. They are set by <c1>--private</c1>; the default is the
-    names of the project. If there are private names, all other names come from <c1>--fallback</c1>, or else from the index in the configuration of pip or uv, or
-    else from PyPI.
+    Private names come from the repositories only. They are set by <c1>--private</c1>; the default is the names of the
+    project. If there are private names, all other names come from <c1>--fallback</c1>, or else from the index in
+    the configuration of pip or uv, or else from PyPI.
 
     <c1>-r github:OWNER</c1> is the GitHub registry of that owner. In the project itself, <c1>-r github</c1> is enough.
 

@@ -197,7 +197,7 @@ def listed_files(
     manifest = read_manifest(path)
     if manifest is None:
         hint = "Use a file that `publish-all build --manifest FILE` has written."
-        raise UsageError(f"there is no file {path}", hint=hint)
+        raise UsageError(f"no file {path} found", hint=hint)
     if variants is None:
         return FoundFiles(distributions=_read(manifest, manifest.entries), built=True)
     if of_member:

@@ -296,7 +296,7 @@ DOCTOR = DoctorReport(
                     text="Owner: sep\nRepository name: kindling\nWorkflow name: publish.yml\nEnvironment name: pypi",
                 ),
             ),
-            untested=("what pypi says to a file: only an upload tells",),
+            untested=("checks that pypi makes only during an upload",),
         ),
         Examined(
             name="corp",
