@@ -1,8 +1,8 @@
-"""What an isolated build environment costs: a build with one that is kept, and one that has to make it.
+"""Measure the cost of isolated build environments: builds with a cached environment and with a new one.
 
 The builds of one small project with hatchling take turns: `--no-isolation`, with the environment of an earlier build,
-with a new one (`--refresh`), and `python -m build` with uv. Medians of wall time. Only the kept one has a bound, as a
-new one depends on the index and the installer's cache. Ends with 1 when the bound is not kept.
+with a new one (`--refresh`), and `python -m build` with uv. Medians of wall time. Only the cached one has a bound, because a
+new one depends on the index and the installer's cache. The exit code is 1 if the bound is exceeded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / ("Scripts" if os.name == "nt" else "bin")
 ROUNDS = 7
 BOUND = 1.25
-"""A build with a kept environment, over one with `--no-isolation`."""
+"""The largest allowed ratio of a build with a cached environment to one with `--no-isolation`."""
 PROJECT = """\
 [build-system]
 requires = ["hatchling"]
@@ -43,7 +43,7 @@ def main() -> int:
         (root / "small").mkdir(parents=True)
         (root / "small" / "__init__.py").write_text("")
         (root / "pyproject.toml").write_text(PROJECT)
-        # A cache of its own for the environments; the installer keeps its own, so that nothing is fetched twice.
+        # A separate cache for the environments; the installer keeps its own, so that nothing is downloaded twice.
         caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         environment = {
             "UV_CACHE_DIR": str(caches / "uv"),
@@ -51,7 +51,7 @@ def main() -> int:
             "XDG_CACHE_HOME": str(Path(folder, "cache")),
         }
         seconds: dict[str, list[float]] = {name: [] for name in ways}
-        for number in range(ROUNDS + 1):  # the first makes what is kept
+        for number in range(ROUNDS + 1):  # the first creates the cached environment
             for name, command in ways.items():
                 started = time.perf_counter()
                 subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True)

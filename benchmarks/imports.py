@@ -1,9 +1,9 @@
-"""What our backends cost an isolated build: the PEP 517 metadata hook, ours over the bare backend's.
+"""Measure the cost of our backends in an isolated build: our PEP 517 metadata hook against the bare backend's.
 
 Each run is a fresh interpreter that imports the backend and calls `prepare_metadata_for_build_wheel`,
 as pip, uv and build do. Ours and the bare one take turns; the median of the paired differences counts,
-in processor time, which a busy machine disturbs less than wall time. The bare project states the
-version that ours finds. Ends with 1 when a bound is not kept.
+in processor time, which a busy machine disturbs less than wall time. The bare project has a static
+version, the same that ours finds. The exit code is 1 if a bound is exceeded.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def make_project(root: Path, build_system: str, version: str, tables: str) -> Pa
 def call(backend: str, project: Path) -> tuple[float, frozenset[str]]:
     """Seconds of processor time that the hook took, and the modules that were loaded at its end."""
     python = BUILDS / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    # bytecode is kept, as installers leave it: the first pair writes what is not there yet
+    # bytecode is kept, as installers leave it: the first pair writes the missing files
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [str(python), "-c", HOOK, backend],

@@ -1,12 +1,12 @@
-"""How fast the index server is: listing a far registry, pages and files over loopback, pushes, memory.
+"""Measure the index server: listing a remote registry, pages and files over loopback, pushes, memory.
 
     python benchmarks/index.py [--report] [--only listing|serving|push|memory] [--mb N]
 
-listing: 100 versions of 3 files in an OCI registry that is 40 ms away, against a reader that asks for one
-after the other. serving: requests per second and the 99th percentile, against nginx with the same files
+listing: 100 versions of 3 files in an OCI registry that is 40 ms away, against a reader that requests them
+one after the other. serving: requests per second and the 99th percentile, against nginx with the same files
 as static ones and against pypiserver. push: 30 small files, against one by one. memory: a file of N MB (2000)
 from a registry through the server. Needs docker-registry and wrk, which speaks HTTP/1.1 as installers do and
-keeps its connections; nginx is compared with if it is there. Ends with 1 when a bound is not kept, but `--report` only tells.
+keeps its connections; nginx is included if it is installed. The exit code is 1 if a bound is exceeded; with `--report` it is 0.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ COLD, WARM, PUSH, RSS_MB = 8.0, 50.0, 6.0, 200.0
 
 
 class FarAway:
-    """Passes bytes on to a server on this machine, each burst from the client half a round trip later, and back so."""
+    """Passes bytes on to a server on this machine and back, each burst delayed by half a round trip."""
 
     def __init__(self, upstream: int, *, round_trip: float = ROUND_TRIP) -> None:
         self._upstream = upstream
@@ -137,7 +137,7 @@ def release(folder: Path, version: str) -> list[Path]:
 
 
 def sequential(port: int) -> float:
-    """A reader that asks for the tags, and then for the index of each."""
+    """A reader that requests the tags, and then the index of each."""
     session = make_session()
     base = f"http://127.0.0.1:{port}/v2/bench/bench"
     headers = {"Accept": "application/vnd.oci.image.index.v1+json"}
@@ -146,7 +146,7 @@ def sequential(port: int) -> float:
     tags = session.request("GET", f"{base}/tags/list").json()["tags"]
     for tag in tags:
         if session.request("GET", f"{base}/manifests/{tag}", headers=headers).status != 200:
-            raise SystemExit(f"there is no {tag}")
+            raise SystemExit(f"no tag {tag}")
     return time.monotonic() - began
 
 
@@ -166,7 +166,7 @@ def timed(served: Served) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
-    """What wrk measured: requests per second, and how long 99 of 100 took at most, in ms."""
+    """The results of wrk: requests per second, and the 99th percentile of the duration, in ms."""
 
     per_second: float
     p99: float
@@ -199,7 +199,7 @@ def serving_(folder: Path) -> list[str]:
         ):
             print(f"\n{title}: {at_once} at a time, for {SECONDS} s")
             print(f"  {'':<12}{'per second':>12}{'p99 ms':>10}{'ours is':>9}")
-            # In turns, twice, the better counts: the machine does other things as well.
+            # In turns, twice, the better counts, because the machine runs other programs, too.
             turns = [{name: load(url[place], at_once) for name, url in urls.items()} for _ in range(2)]
             best = {
                 name: max((turn[name] for turn in turns), key=lambda each: each.per_second) for name in urls
@@ -211,8 +211,8 @@ def serving_(folder: Path) -> list[str]:
             if other is not None and best["publish-all"].per_second <= other.per_second:
                 broken.append(f"{title}: faster than pypiserver")
     if "nginx" not in urls:
-        print("\nnginx is not there to compare with (on Debian: apt install nginx-light)")
-    return broken if "pypiserver" in urls else [*broken, "pypiserver is not there to compare with"]
+        print("\nnginx is not installed, so it is not compared (on Debian: apt install nginx-light)")
+    return broken if "pypiserver" in urls else [*broken, "pypiserver is not installed, so it is not compared"]
 
 
 def load(url: str, at_once: int) -> Load:
@@ -240,7 +240,7 @@ def file_url(page: str) -> str:
 def nginx(folder: Path, index: Path) -> Iterator[int]:
     port = free_port()
     configuration = made(folder) / "nginx.conf"
-    # As root, its workers would be somebody who may not read here.
+    # As root, its workers would run as a user without read access to this folder.
     user = "user root; " if hasattr(os, "geteuid") and os.geteuid() == 0 else ""
     configuration.write_text(
         f"{user}daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;\n"
@@ -296,7 +296,7 @@ def push_(folder: Path) -> list[str]:
         far = FarAway(int(registry.host.rpartition(":")[2]))
         files = [each for version in range(10) for each in release(folder / "files", f"1.{version}")]
         seconds = {}
-        for name, threads in (("one by one", 1), ("side by side", 16)):
+        for name, threads in (("one by one", 1), ("in parallel", 16)):
             there = repository(f"http://127.0.0.1:{far.port}/{name.replace(' ', '-')}")
             began = time.monotonic()
             push(there, files, threads=threads)
@@ -304,7 +304,7 @@ def push_(folder: Path) -> list[str]:
         far.close()
     finally:
         registry.stop()
-    ratio = seconds["one by one"] / seconds["side by side"]
+    ratio = seconds["one by one"] / seconds["in parallel"]
     print(f"\n30 small files of 10 releases, {ROUND_TRIP * 1000:.0f} ms away: seconds")
     for name, each in seconds.items():
         print(f"  {name:<14}{each:>8.2f}")
@@ -313,7 +313,7 @@ def push_(folder: Path) -> list[str]:
 
 
 def push(there: OciRepository, files: Sequence[Path], *, threads: int = 16) -> None:
-    """As the engine does: all files side by side, then each release is listed."""
+    """As the engine does: all files in parallel, then each release is listed."""
     distributions = [read_distribution(each) for each in files]
     releases: dict[tuple[str, str], list[Distribution]] = {}
     for each in distributions:
@@ -327,7 +327,7 @@ def push(there: OciRepository, files: Sequence[Path], *, threads: int = 16) -> N
 
 
 def upload(there: OciRepository, file: Distribution) -> UploadOutcome:
-    """Once more if it fails: docker-registry stumbles over the same metadata that come twice at a time."""
+    """Once more if it fails: docker-registry can fail if the same metadata is sent twice at the same time."""
     outcome = there.upload(file)
     return there.upload(file) if outcome.findings else outcome
 
@@ -364,8 +364,8 @@ def memory(folder: Path, megabytes: int) -> list[str]:
     finally:
         registry.stop()
     if size != file.stat().st_size:
-        raise SystemExit(f"{size} bytes of {file.stat().st_size} came")
-    shown = "not known on this system" if peak is None else f"{peak:.0f} MB, at most {RSS_MB:g}"
+        raise SystemExit(f"{size} of {file.stat().st_size} bytes arrived")
+    shown = "unknown on this system" if peak is None else f"{peak:.0f} MB, at most {RSS_MB:g}"
     print(
         f"\na file of {megabytes} MB through the server: {size / seconds / 1e6:.0f} MB/s; peak memory {shown}"
     )
@@ -409,12 +409,12 @@ def median(values: Sequence[float]) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", choices=["listing", "serving", "push", "memory"])
-    parser.add_argument("--report", action="store_true", help="end with 0 whatever the result")
+    parser.add_argument("--report", action="store_true", help="always exit with 0")
     parser.add_argument("--mb", type=int, default=2000, help="the size of the large file")
     options = parser.parse_args()
     missing = [each for each in ("docker-registry", "wrk") if shutil.which(each) is None]
     if missing:
-        print(f"not there: {', '.join(missing)}", file=sys.stderr)
+        print(f"not installed: {', '.join(missing)}", file=sys.stderr)
         return 1
     parts: Mapping[str, object] = {
         "listing": listing,
@@ -426,7 +426,7 @@ def main() -> int:
     for name, part in parts.items():
         if options.only in {None, name}:
             with tempfile.TemporaryDirectory(prefix="publish-all-bench-") as folder:
-                broken += part(Path(folder))  # type: ignore[operator] # all of them take a folder
+                broken += part(Path(folder))  # type: ignore[operator] # each takes a folder
     for each in broken:
         print(f"NOT KEPT: {each}")
     return 1 if broken and not options.report else 0

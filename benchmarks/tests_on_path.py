@@ -1,4 +1,4 @@
-"""Puts the makers of files and the starters of servers of tests/integration on the path; import it first."""
+"""Adds the helpers of tests/integration for files and servers to the path; import it first."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""How fast files get to an index, ours over what people use today: twine, uv, hatch.
+"""Measure the speed of uploads, compared with twine, uv and hatch.
 
 All upload the same files to the same server: pypiserver behind a proxy that adds 40 ms to a round trip
-and 300 ms to a POST, about what PyPI takes. The clients take turns; medians count. Ours does more in
-that time: it asks the index what is there before, and verifies afterwards. It goes twice: with its
-default of 8 uploads at a time, and with `--jobs 12`, as somebody with 12 projects would; the faster one
-is held against the bound. Ends with 1 when a bound is not kept, but `--report` only tells.
+and 300 ms to a POST, similar to PyPI. The clients take turns; medians count. publish-all does more in
+that time: it asks the index for existing files before, and verifies afterwards. It runs twice: with its
+default of 8 uploads at a time, and with `--jobs 12`, as for 12 projects; the faster run
+is compared with the bound. The exit code is 1 if a bound is exceeded; with `--report` it is 0.
 
     python benchmarks/upload.py [--runs N] [--report] [--only many|one|big] [--jobs N]
 """
@@ -49,7 +49,7 @@ index-url = "{url}simple/"
 """
 PEERS = ("twine", "uv", "hatch")
 OURS: list[str] = []
-"""Further options of ours, from the command line of the benchmark."""
+"""Further options of publish-all, from the command line of the benchmark."""
 
 RSS_MB = 90.0
 FIRST_BYTE_SECONDS = 0.5
@@ -57,7 +57,7 @@ FIRST_BYTE_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scenario:
-    """`faster` is how many times twine's speed is to be reached."""
+    """`faster` is the required speed, as a multiple of twine's."""
 
     key: str
     title: str
@@ -118,7 +118,7 @@ class Run:
 
 
 class SlowProxy:
-    """Passes bytes on to a server on this machine, as if it were far away."""
+    """Passes bytes on to a server on this machine, with the delay of a remote server."""
 
     def __init__(self, upstream: int) -> None:
         self._upstream = upstream
@@ -199,7 +199,7 @@ def _with_length(head: bytes, length: int) -> bytes:
 
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[int]:
-    """An empty pypiserver; gives its port."""
+    """Start an empty pypiserver and return its port."""
     folder.mkdir(parents=True)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
@@ -236,7 +236,7 @@ def _wait_for(port: int) -> None:
 
 
 def measure(client: str, files: Sequence[Path], folder: Path) -> Run | None:
-    """One upload of the files to an empty server; None where the client fails (hatch does, with 500 MB)."""
+    """Upload the files once to an empty server; None if the client fails (as hatch does with 500 MB)."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
     environment = {
@@ -295,7 +295,7 @@ def _median(all_runs: Sequence[Run | None]) -> Run | None:
 
 
 def tell(scenario: Scenario, medians: Mapping[str, Run | None]) -> list[str]:
-    """Print the medians; give the bounds that are not kept."""
+    """Print the medians; return the bounds that are exceeded."""
     print(f"\n{scenario.title}")
     print(f"  {'':<12}{'seconds':>9}{'times twine':>13}{'peak MB':>9}{'first byte s':>14}")
     twine = medians["twine"]
@@ -324,13 +324,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", choices=[each.key for each in SCENARIOS])
-    parser.add_argument("--report", action="store_true", help="end with 0 whatever the result")
-    parser.add_argument("--jobs", type=int, help="uploads at a time, of ours (default: its own default)")
+    parser.add_argument("--report", action="store_true", help="always exit with 0")
+    parser.add_argument(
+        "--jobs", type=int, help="uploads at a time of publish-all (default: its own default)"
+    )
     options = parser.parse_args()
     OURS.extend([] if options.jobs is None else ["--jobs", str(options.jobs)])
     missing = [each for each in ("publish-all", *PEERS) if not (BIN / each).exists()]
     if missing or not SERVER.exists():
-        print(f"not there: {', '.join(missing) or SERVER}; `make bench` makes them", file=sys.stderr)
+        print(f"not installed: {', '.join(missing) or SERVER}; `make bench` installs them", file=sys.stderr)
         return 1
     broken: list[str] = []
     with tempfile.TemporaryDirectory(prefix="publish-all-bench-") as folder:

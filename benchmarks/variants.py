@@ -1,13 +1,13 @@
-"""What building all variants costs: ours against the loop which users write by hand, in one run.
+"""Measure the build of all variants against a loop that users write by hand.
 
     python benchmarks/variants.py [--quick] [--runs 3]
 
 Trees of 300 modules out of the standard library (8 MB) and of these with three files of data (68 MB), 3 and
 12 variants, wheels alone and wheels with sdists, hatchling and poetry-core. The loop copies the tree, puts a
-pyproject.toml into the copy, runs `hatch build` or `poetry build` in it and deletes the copy, which always
-stands at the same place, so that Hatch makes its build environment once. `cp` copies what was built. Ours runs
-as the build worker does, in a fresh process. Prints medians of wall time in seconds, their ratios, and the peak
-memory of the worker; in the end, which bounds hold, and ends with 1 if one does not.
+pyproject.toml into the copy, runs `hatch build` or `poetry build` in it and deletes the copy, which is always
+in the same place, so that Hatch creates its build environment once. `cp` copies the built files. publish-all runs
+its build worker in a fresh process. Prints medians of wall time in seconds, their ratios, and the peak
+memory of the worker; at the end, the bounds that are exceeded. Then the exit code is 1.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ description = "A demo"
 packages = [{{ include = "demo" }}]
 """,
 }
-# Builds a request, and tells the peak memory of its process in MB.
+# Builds a request, and prints the peak memory of its process in MB.
 OURS = """\
 import json, sys
 from pathlib import Path
@@ -122,7 +122,7 @@ class Times:
     peak: int
 
 
-# Case → the least ratio of the loop to ours: (default bytes, `fast`), None where nothing is promised.
+# Case → the least ratio of the loop to publish-all: (default bytes, `fast`), None without a bound.
 BOUNDS: dict[tuple[str, int, int, int], tuple[float | None, float | None]] = {
     ("hatchling", 68, 12, 1): (6, 10),
     ("poetry-core", 68, 12, 1): (6, 10),
@@ -164,7 +164,7 @@ def cases(*, quick: bool) -> Iterator[Case]:
 
 
 def made_tree(root: Path, megabytes: int) -> Path:
-    """300 modules of 27 KB, which are cut out of the standard library, and for what is left three files of data."""
+    """300 modules of 27 KB, which are cut out of the standard library, and three files of data for the rest."""
     sources = standard_library()
     for number in range(300):
         path = root / "demo" / f"part{number % 20}" / f"module{number}.py"
@@ -178,7 +178,7 @@ def made_tree(root: Path, megabytes: int) -> Path:
     (root / "pyproject.toml").write_text("")
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     subprocess.run(["git", "add", "."], cwd=root, check=True)
-    time.sleep(2.5)  # files that are just being written are not trusted
+    time.sleep(2.5)  # publish-all does not trust the times of files that were just written
     return root
 
 
@@ -189,7 +189,7 @@ def standard_library() -> bytes:
 
 
 def data(size: int) -> Iterator[tuple[str, bytes]]:
-    """What projects ship beside modules: a table, records, and weights of a model."""
+    """Typical data files of projects: a table, records, and weights of a model."""
     chance = random.Random(1)
 
     def table() -> str:
@@ -206,7 +206,7 @@ def data(size: int) -> Iterator[tuple[str, bytes]]:
 
 
 def measured(case: Case, tree: Path, folder: Path, *, runs: int) -> Times:
-    """All four in turn, `runs` times: what disturbs one disturbs the others."""
+    """All four in turn, `runs` times, so that disturbances affect all of them."""
     peaks: list[int] = []
 
     def ours(compression: str) -> Callable[[Path], None]:
@@ -239,7 +239,7 @@ def timed(run: Callable[[Path], None], folder: Path, keep: Path | None = None) -
 def by_hand(case: Case, tree: Path, output: Path) -> None:
     copy = output.parent / "copy"
     environment = {**os.environ, "HATCH_DATA_DIR": str(output.parent / "hatch")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or each process would compile all that it imports
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or each process would compile all its imports
     for text in case.variants.values():
         shutil.copytree(tree, copy, ignore=shutil.ignore_patterns(".git"))
         (copy / "pyproject.toml").write_text(text, encoding="utf-8")
@@ -298,12 +298,12 @@ def broken_bounds(case: Case, found: Times) -> list[str]:
     reached = (found.loop / found.default, found.loop / found.fast)
     names = ("default", "fast")
     broken = [
-        f"{case.label} {name}: {ratio:.1f} times the loop, and {bound} are promised"
+        f"{case.label} {name}: {ratio:.1f} times the loop, less than {bound}"
         for name, ratio, bound in zip(names, reached, BOUNDS.get(key, (None, None)), strict=True)
         if bound is not None and ratio < bound
     ]
     if found.peak > PEAK_MB:
-        broken.append(f"{case.label} takes {found.peak} MB, and {PEAK_MB} are promised")
+        broken.append(f"{case.label} takes {found.peak} MB, more than {PEAK_MB}")
     return broken
 
 

@@ -1,4 +1,4 @@
-"""What a version costs: ours against the peers, in one run on one machine.
+"""Measure version sources: publish-all against other tools, in one run on one machine.
 
     python benchmarks/version.py [--quick]
 
@@ -226,9 +226,9 @@ def resolution(work: Path, python: Path, repeats: int) -> dict[str, dict[str, fl
 
 
 def spent(call: Callable[[], object]) -> float:
-    """Seconds of processor time in child processes, which a busy machine disturbs less than wall time.
+    """Seconds of processor time in child processes, which depend less on the load of the machine than wall time.
 
-    Wall time on Windows, where the children's time is not known.
+    Wall time on Windows, where the time of child processes is unknown.
     """
     if resource is None:
         started = time.perf_counter()

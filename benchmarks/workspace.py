@@ -1,9 +1,9 @@
-"""What one run over a workspace saves: 50 members with 2 build variants each, against `publish-all -C` for each of them.
+"""Measure one run over a workspace of 50 members with 2 build variants each, against `publish-all -C` for each member.
 
     python benchmarks/workspace.py [MEMBERS]
 
 Each member needs the three before it. It is built (with --refresh, so that build environments count), published, and
-planned again; then member by member. Ends with 1 where both together are not twice as fast, or more than one build environment is made.
+planned again; then member by member. The exit code is 1 if the one run is not twice as fast, or creates more than one build environment.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def main() -> int:
         made = len([*cache.glob("publish-all/build-environments/*/*/pyvenv.cfg")]) or len(
             [*cache.glob("publish-all/build-environments/*/*/*/pyvenv.cfg")]
         )
-        seconds("publish", "--all", "--no-build")  # alone, a member is refused whose needs no index has
+        seconds(
+            "publish", "--all", "--no-build"
+        )  # a member alone is refused if no index has its requirements
         plan = seconds("publish", "--all", "--dry-run", "--no-build")
         looped = each("build"), each("publish", "--dry-run", "--no-build")
     print(f"{members} members with 2 build variants: one run, a loop, seconds")

@@ -1,7 +1,7 @@
-"""Both examples, from their sources to a `pip install` of what was published, with the real Poetry and Hatch.
+"""Build, publish and `pip install` both examples, with the real Poetry and Hatch.
 
-Works on copies in a temporary folder, publishes into an index folder of its own, and leaves this
-checkout as it was. Run it with `make demo`, which makes the environments that it uses.
+Works on copies in a temporary folder, publishes to a temporary index folder, and does not change this
+checkout. Run it with `make demo`, which creates the required environments.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ IGNORED_BY_GIT = {
 
 
 class DemoError(Exception):
-    """Something did not come out as it should."""
+    """A step of the demo failed."""
 
 
 def main() -> int:
@@ -54,7 +54,7 @@ def main() -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Installed:
-    """What came of installing one distribution into a fresh environment."""
+    """The result of installing one distribution into a new environment."""
 
     requirement: str
     packages: tuple[str, ...]
@@ -77,7 +77,7 @@ class Demo:
 
     def publish_kindling(self) -> None:
         say("1. examples/kindling, a Poetry project for three platforms: each variant is a full pyproject")
-        say("   in build-configs/, written for a copied tree. Files that git ignores lie about in it.")
+        say("   in build-configs/, written for a copied tree. Its folder also has files that git ignores.")
         project = self.copy("kindling")
         for path, text in IGNORED_BY_GIT.items():
             (project / path).parent.mkdir(parents=True, exist_ok=True)
@@ -94,14 +94,14 @@ class Demo:
         self.call("hatch", "build", cwd=project)
         self.call("hatch", "publish", "-r", "local", cwd=project, HATCH_PUBLISHER="publish-all")
         self.call("hatch", "build", "-t", "variants", cwd=project)
-        # The project's own files are still in dist, so the variants' are named.
+        # The project's own files are still in dist, so the files of the variants are named.
         files = sorted(path.relative_to(project).as_posix() for path in (project / "dist").glob("fastorm_*"))
         self.call("hatch", "publish", "-p", "publish-all", "-r", "local", *files, cwd=project)
         self.expect_clean(project)
 
     def show_index(self) -> Mapping[str, list[Path]]:
         """The files of the index by NAME==VERSION."""
-        say("3. What the index holds, as wheel + sdist:")
+        say("3. The files in the index, as wheel and sdist:")
         releases: dict[str, list[Path]] = defaultdict(list)
         for path in sorted(self.index.rglob("*")):
             if path.name.endswith((".whl", ".tar.gz")):
@@ -118,7 +118,7 @@ class Demo:
         return releases
 
     def install(self, releases: Mapping[str, list[Path]]) -> None:
-        say("4. One of each, installed from that index by pip into a fresh environment, and imported:")
+        say("4. Each distribution, installed from that index with pip into a new environment, and imported:")
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             for done in pool.map(self.install_one, releases):
                 say(
@@ -126,7 +126,7 @@ class Demo:
                 )
 
     def install_one(self, requirement: str) -> Installed:
-        """Install and import one; raises `DemoError` if pip took it from anywhere but our index."""
+        """Install and import one; raises `DemoError` if pip installed it from another index."""
         name = requirement.partition("==")[0]
         venv, report = self.folder / "venvs" / name, self.folder / f"{name}.json"
         self.quietly(sys.executable, "-m", "venv", "--without-pip", str(venv))
@@ -145,7 +145,7 @@ class Demo:
         packages = json.loads(report.read_text(encoding="utf-8"))["install"]
         ours = next(p for p in packages if p["metadata"]["name"].replace("_", "-") == name)
         if not ours["download_info"]["url"].startswith(self.index.as_uri()):
-            raise DemoError(f"pip took {requirement} from {ours['download_info']['url']}")
+            raise DemoError(f"pip installed {requirement} from {ours['download_info']['url']}")
         module = name.partition("-")[0]
         code = f"import {module}; print('import', {module}.__name__, 'works')"
         imported = self.quietly(python, "-W", "error", "-c", code).stdout.strip()
@@ -153,12 +153,12 @@ class Demo:
         return Installed(requirement=requirement, packages=tuple(others), imported=imported)
 
     def simple_url(self) -> str:
-        """The page of the index that lists all its projects: what installers are pointed at."""
+        """The page of the index that lists all its projects, for `--index-url`."""
         (page,) = {path.parent.parent for path in self.index.rglob("kindling-fabric/index.html")}
         return page.as_uri()
 
     def copy(self, example: str) -> Path:
-        """A checkout of an example by itself, as its users have it."""
+        """A separate checkout of an example, as its users have it."""
         target = self.folder / example
         shutil.copytree(
             ROOT / "examples" / example, target, ignore=shutil.ignore_patterns("dist", "build", "__pycache__")
@@ -176,7 +176,7 @@ class Demo:
         say(f"   git status in {project.name} is clean.\n")
 
     def call(self, host: str, *arguments: str, cwd: Path, **variables: str) -> None:
-        """Run a host, showing the command and what it says."""
+        """Run a host, and show the command and its output."""
         shown = " ".join([*(f"{name}={value}" for name, value in variables.items()), host, *arguments])
         say(f"   $ {shown}")
         path = str(program(ENVIRONMENTS / f"{host}-newest", host))
@@ -213,7 +213,7 @@ def run(
 
 
 def environment(folder: Path, index: Path) -> dict[str, str]:
-    """Our own, with `local` pointing to our index, our own wheels to be found, and no settings of the user's hosts."""
+    """The environment variables: `local` is our index, our wheels are found, and the user's settings of hosts are ignored."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -242,7 +242,7 @@ def refuse_leaks(dist: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
             leaked = [n for n in archive.namelist() if n.endswith((".env", ".pyc")) or "leftover" in n]
         if leaked:
-            raise DemoError(f"{wheel.name} holds files that git ignores: {', '.join(leaked)}")
+            raise DemoError(f"{wheel.name} contains files that git ignores: {', '.join(leaked)}")
 
 
 def program(environment: Path, name: str) -> Path:
@@ -250,7 +250,7 @@ def program(environment: Path, name: str) -> Path:
 
 
 def checkout_status() -> str:
-    """`git status` of this checkout; empty where it is no git checkout."""
+    """`git status` of this checkout; empty if it is not a git checkout."""
     command = ["git", "-C", str(ROOT), "status", "--porcelain", "--", "examples"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 

@@ -1,7 +1,7 @@
-"""The build manifest: which files of a folder we built, and their hashes.
+"""The build manifest: the files of a folder that publish-all built, and their hashes.
 
-It is kept in the user's state folder, outside of the checkout, so that nothing which a repository holds is
-taken for our own memory. `build --manifest FILE` writes one for another job.
+It is kept in the user's state folder, outside of the checkout, so that a file in a repository is never
+used as our manifest. `build --manifest FILE` writes one for another job.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KEYS = ("variant", "version", "filename", "kind", "tag", "size", "sha256", "bui
 class Manifest:
     """The files that were built from one project into `folder`, an absolute path.
 
-    `version` is the project's own, None where it has none or the manifest does not say.
+    `version` is the project's own, None if it has none or the manifest does not have it.
     """
 
     project: str
@@ -65,7 +65,7 @@ def write_manifest(
 
 
 def read_manifest(path: Path) -> Manifest | None:
-    """The manifest in the file `path`, None where there is no such file.
+    """The manifest in the file `path`, None if the file does not exist.
 
     Raises `ConfigurationError` for a file that is not a manifest.
     """
@@ -94,7 +94,7 @@ def read_manifest(path: Path) -> Manifest | None:
 def is_of(entry: BuiltFile, variants: Sequence[BuildVariant], *, others: bool = False) -> bool:
     """Whether a build of these variants makes this file, as they are configured now.
 
-    What `others` says is the answer for a file of a variant that is not among them.
+    `others` is the answer for a file of a variant that is not among them.
     """
     of = [each for each in variants if each.name == entry.variant]
     if not of:
@@ -182,7 +182,7 @@ def _entry(plain: Mapping[str, Any]) -> BuiltFile:
 
 
 def _to_json(manifest: Manifest, path: Path) -> dict[str, Any]:
-    """The folder is stated as seen from the manifest, so that both can go to another place together."""
+    """The folder is written relative to the manifest, so that both can be moved together."""
     try:
         folder = Path(os.path.relpath(manifest.folder, path.resolve().parent))
     except ValueError:  # another drive of Windows

@@ -1,6 +1,6 @@
 """poetry-core, in the build worker: its own builders in a stage that holds the variant's pyproject.toml.
 
-All use of poetry-core's internals is in this module. The files are
+All uses of poetry-core's internals are in this module. The files are
 byte-identical to the files that poetry-core writes for a static copy of the project with the same pyproject.toml,
 except for the gzip stream of sdists.
 """
@@ -54,7 +54,7 @@ _NAME_IT = (
 
 
 class _Plan(NamedTuple):
-    """What poetry-core builds a variant from: a stage, the pyproject.toml there, and which files are left out."""
+    """The input of poetry-core for a variant: a stage, the pyproject.toml there, and the excluded files."""
 
     root: Path
     pyproject: Mapping[str, Any]
@@ -106,7 +106,7 @@ class PoetryCoreBuilder:
         return made
 
     def _plan(self, variant: BuildVariant) -> _Plan:
-        """The sdist and the wheel of a variant are made of the same, unless a build script has written into it."""
+        """The sdist and the wheel of a variant use the same stage, unless a build script has written into it."""
         if self._last is None or self._last[0] is not variant or _has_script(variant):
             self._last = (variant, self._planned(variant))
         return self._last[1]
@@ -124,7 +124,7 @@ class PoetryCoreBuilder:
         pyproject = pinned(variant, root)
         if includes:
             poetry = made_table(pyproject, "tool", "poetry")
-            # poetry-core takes them for globs, in which Next.js' [slug].js would match s.js.
+            # poetry-core reads them as globs, in which Next.js' [slug].js would match s.js.
             new = [{"path": glob.escape(each), "format": ["sdist", "wheel"]} for each in includes]
             poetry["include"] = [*poetry.get("include", []), *new]
         for entry in table(pyproject, "tool", "poetry").get("packages", ()):
@@ -146,7 +146,7 @@ class PoetryCoreBuilder:
         return _Plan(root, pyproject, content, Factory().create_poetry(root, with_groups=False))
 
     def _dropped(self, variant: BuildVariant, plan: _Plan) -> frozenset[str]:
-        """The files that the variant's selection leaves out of the wheel, and what `exclude` leaves out of the sdist."""
+        """The files that the variant's selection excludes from the wheel, and those that `exclude` removes from the sdist."""
         with working_directory(plan.root):
             wheel = {
                 each.relative_to_target_root().as_posix(): each.relative_to_project_root().as_posix()
@@ -196,11 +196,11 @@ class _Ordered(type(Path())):  # type: ignore[misc]  # the class of paths of thi
 
 
 class _ProjectBuilder(Builder):
-    """What both builders share.
+    """The common part of both builders.
 
-    `project` is the project's own folder, for messages, and `dropped` (absolute paths) are left out. `listings` keeps
-    what poetry-core listed, for the variants that select the same. `tell` takes notes about patterns that match
-    nothing; None to check no names.
+    `project` is the project's own folder, for messages, and `dropped` (absolute paths) are excluded. `listings` caches
+    poetry-core's file lists, for variants with the same selection. `tell` takes notes about patterns that match
+    nothing; None skips this check.
     """
 
     project: Path
@@ -211,9 +211,9 @@ class _ProjectBuilder(Builder):
     def find_files_to_add(self, exclude_build: bool = True) -> set[BuildIncludeFile]:
         """poetry-core's listing, made once for all variants that select the same: resolving every path takes a while."""
         selected = (self._package.packages, self._package.include, self._package.exclude)
-        name = None if self._package.packages else self._package.name  # which then selects
+        name = None if self._package.packages else self._package.name  # which then selects the files
         key = repr((str(self._path), self.format, exclude_build, name, selected))
-        if key not in self.listings or self._package.build_script:  # which makes files
+        if key not in self.listings or self._package.build_script:  # which creates files
             found = [*super().find_files_to_add(exclude_build)]
             for each in found:
                 each.path = _Ordered(each.path)
@@ -221,7 +221,7 @@ class _ProjectBuilder(Builder):
         return self._kept(self.listings[key])
 
     def _kept(self, found: Collection[BuildIncludeFile]) -> set[BuildIncludeFile]:
-        """Without what the variant drops."""
+        """Without the files that the variant excludes."""
         if self.tell is not None:
             self._check_names({str(each.path) for each in found}, self.tell)
         return {each for each in found if each.path not in self.dropped}
@@ -229,7 +229,7 @@ class _ProjectBuilder(Builder):
     def _check_names(self, found: set[str], tell: Callable[[str], None]) -> None:
         """Raise `BuildError` for a path that does not exist or has no files, and report patterns that match nothing.
 
-        poetry-core ships the rest without a word (https://github.com/python-poetry/poetry/issues/9556).
+        poetry-core packs the rest without a message (https://github.com/python-poetry/poetry/issues/9556).
         """
         for include in self._module.includes:
             if self.format not in include.formats or _gives(include, found):
@@ -272,7 +272,7 @@ class _Wheel(_ProjectBuilder, WheelBuilder):
 
 class _Sdist(_ProjectBuilder, SdistBuilder):
     def _kept(self, found: Collection[BuildIncludeFile]) -> set[BuildIncludeFile]:
-        """What the build needs is there, whatever the variant drops."""
+        """Files that the build needs stay, even if the variant excludes them."""
         package = self._poetry.package
         scripts = [*self.convert_script_files(), *map(Path, filter(None, [package.build_script]))]
         named = (*self._get_legal_files(), *package.readmes, *scripts)
@@ -281,11 +281,11 @@ class _Sdist(_ProjectBuilder, SdistBuilder):
 
 
 def _project_file(variant: BuildVariant, root: Path, pyproject: Mapping[str, Any]) -> bytes:
-    """The stage's pyproject.toml: the project's own file where that says the same, so that the sdist is as poetry-core's own.
+    """The stage's pyproject.toml: the project's own file if it is equivalent, so that the sdist is as poetry-core's own.
 
     If the version comes from publish-all, it is written into it, as our backend for poetry-core does.
     """
-    # There is none in the project, or one that is not TOML.
+    # The project has none, or it is not TOML.
     with contextlib.suppress(OSError, ValueError, VersionError):
         content = (root / "pyproject.toml").read_bytes()
         if says_the_same(root, pyproject):

@@ -1,4 +1,4 @@
-"""Gives a wheel that a backend has built another tag, as `wheel tags` does: its name, WHEEL and RECORD change."""
+"""Changes the tag of a built wheel, as `wheel tags` does: its name, WHEEL and RECORD change."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _WHEEL = re.compile(r"[^/]+\.dist-info/WHEEL")
 
 
 def retagged(built: Path, wheel: PlatformWheel, *, backend: str) -> Path:
-    """The wheel at `built` with the tag that is stated, in place of the old one.
+    """Change the tag of the wheel at `built`.
 
     A wheel for any platform can get the tag of one platform if it contains prebuilt files. A wheel
     that the backend compiled only gets a tag that fits the compiled files. Raises `BuildError`
-    otherwise; `backend` is what its message calls the backend.
+    otherwise; `backend` is the backend's name in the message.
     """
     name, version, *parts = built.stem.split("-")
     old, tag = WheelTag.parse("-".join(parts)), wheel.tag
@@ -52,7 +52,7 @@ def retagged(built: Path, wheel: PlatformWheel, *, backend: str) -> Path:
 
 
 def _fits(old: WheelTag, new: WheelTag) -> bool:
-    """Whether the one promises no other interpreter, ABI, system and architecture than the other."""
+    """Whether two tags are for the same interpreter, ABI, system and architecture."""
     same = set(old.pythons) == set(new.pythons) and set(old.abis) == set(new.abis)
     return same and set(map(_system, old.platforms)) == set(map(_system, new.platforms))
 
@@ -70,7 +70,7 @@ def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, path: str, described
         if member.filename in changed:
             target.writestr(info, changed[member.filename])
             continue
-        # 2 GiB: where sizes stop fitting into what a plain archive has for them.
+        # 2 GiB: larger sizes do not fit into the fields of a plain archive.
         with (
             source.open(member) as content,
             target.open(info, "w", force_zip64=member.file_size >= 1 << 31) as copied,
@@ -79,7 +79,7 @@ def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, path: str, described
 
 
 def _described(text: str, tag: WheelTag) -> bytes:
-    """WHEEL with the tag, one line for each single tag, and `Root-Is-Purelib` as it is right for it."""
+    """WHEEL with the tag, one line for each single tag, and the right `Root-Is-Purelib`."""
     kept = []
     for line in text.splitlines():
         key = line.partition(":")[0].lower()

@@ -1,4 +1,4 @@
-"""Starts the build worker, listens to it, and puts what it built in place."""
+"""Starts the build worker, passes on its events, and moves the built files to the output folder."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from publish_all.events import BuildStarted, Event, Listener
 from publish_all.summaries import BuiltFile
 from publish_all.variants.variant import BuildVariant
 
-# Backends whose `get_requires_for_build_*` we know without asking.
+# Backends whose `get_requires_for_build_*` are known without a call.
 _STATIC = (Backend.HATCHLING, Backend.POETRY_CORE)
-# What the extra `fast` is: in an isolated environment publish-all itself is not installed.
+# The requirement of the extra `fast`: publish-all itself is not installed in an isolated environment.
 _ISAL = "isal>=1.7"
 # https://setuptools.pypa.io/en/latest/history.html#v70-1-0: no longer needs the distribution `wheel`.
 _HAS_BDIST_WHEEL = Version("70.1")
@@ -42,7 +42,7 @@ _HAS_BDIST_WHEEL = Version("70.1")
 def build(request: BuildRequest, *, listener: Listener, settings: BuildSettings) -> BuildResult:
     """Build all files of a request.
 
-    The output folder is left as it was when anything fails. Raises `BuildError` and `ConfigurationError`.
+    The output folder is unchanged if anything fails. Raises `BuildError` and `ConfigurationError`.
     """
     tree = SourceTree(request.root, leave_out=[request.output])
     refuse_missing(tree, request.variants, sdist="sdist" in request.kinds)
@@ -75,7 +75,7 @@ def build(request: BuildRequest, *, listener: Listener, settings: BuildSettings)
 
 
 def ask_version(root: Path, *, listener: Listener, settings: BuildSettings) -> str:
-    """The version that the project's build backend tells. Raises `VersionError`, also if the backend would ask us."""
+    """The version from the project's build backend. Raises `VersionError`, also if the backend would ask publish-all."""
     pyproject = read_toml(root / "pyproject.toml")
     _refuse_circle(root, pyproject)
     _fetch_missing(root, settings.environment)
@@ -104,9 +104,9 @@ def ask_version(root: Path, *, listener: Listener, settings: BuildSettings) -> s
 
 
 class _Worker(NamedTuple):
-    """Asks build workers about a request, in an interpreter that has what the request needs.
+    """Calls build workers for a request, in an interpreter with its requirements.
 
-    `leave_out` names folders of the project which hold output.
+    `leave_out` names output folders in the project.
     """
 
     request: BuildRequest
@@ -136,7 +136,7 @@ class _Worker(NamedTuple):
         )
 
     def _needs_nothing_more(self, found: Interpreter) -> bool:
-        """Asking setuptools what its hook wants costs as much as the version. Since 70.1 it only names what `setup_requires` states."""
+        """A call of setuptools' hook is as slow as reading the version. Since 70.1 it only returns `setup_requires`."""
         if any((self.request.root / name).is_file() for name in ("setup.py", "setup.cfg")):
             return False
         versions = (
@@ -179,7 +179,7 @@ def _is_of_host(variants: Sequence[BuildVariant]) -> bool:
 def _by_requirements(
     request: BuildRequest, settings: BuildSettings
 ) -> Iterator[tuple[tuple[str, ...], tuple[BuildVariant, ...]]]:
-    """All variants together if this interpreter serves all, else those together that need the same."""
+    """All variants together if this interpreter can build all, otherwise grouped by equal requirements."""
     groups: dict[tuple[str, ...], list[tuple[tuple[str, ...], BuildVariant]]] = {}
     for each in request.variants:
         requirements = requirements_of(each)
@@ -198,7 +198,7 @@ def _by_requirements(
 def _fetch_missing(root: Path, environment: Mapping[str, str]) -> None:
     """Fetch the files of HEAD that a partial clone lacks, while git may use the user's credentials: project code may not.
 
-    Where that fails, git says what it lacks to the backend that asks for it.
+    If that fails, git reports the missing files to the backend that needs them.
     """
     with contextlib.suppress(
         OSError, TimeoutError
@@ -227,7 +227,7 @@ def _output_folder(output: Path) -> Iterator[Path]:
 
 
 def _refuse_circle(root: Path, pyproject: Mapping[str, Any]) -> None:
-    """Our version source and our backend answer from `[tool.publish-all.version]`: they'd ask for what we ask them."""
+    """Our version source and our backend read `[tool.publish-all.version]`, so asking them would be a circle."""
     source = table(pyproject, "tool", "hatch", "version").get("source")
     asks_us = backend_of(pyproject) is Backend.HATCHLING and source == "publish-all"
     if asks_us or backend_name(pyproject) == "publish_all.backends.poetry_core":

@@ -1,6 +1,6 @@
-"""What a variant's distributions are made by and made of: the backend, and the files it selects.
+"""The backend of a variant, and the files that it selects.
 
-Most backends find the package by the distribution's name. A renamed variant has to state what the
+Most backends find the package by the distribution's name. A renamed variant must name the package that the
 base would have found, so `pinned` writes it into the configuration. `narrowed` applies a variant's
 own `include` and `exclude`.
 """
@@ -26,7 +26,7 @@ LATER = "If another step creates it before the build, run that step first."
 
 
 def says_the_same(root: Path, pyproject: Mapping[str, Any]) -> bool:
-    """Whether the project's own files tell a backend just this, and so can stay as they are."""
+    """Whether the project's own files have the same configuration for a backend, and so can stay unchanged."""
     stated, beside = (read_toml(root / name) for name in ("pyproject.toml", "hatch.toml"))
     wanted = _told(pyproject)
     if _told(stated) == wanted:
@@ -40,21 +40,21 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def _told(pyproject: Mapping[str, Any]) -> dict[str, Any]:
-    """Without `[tool.publish-all]` and empty tables, which tell a backend nothing."""
+    """Without `[tool.publish-all]` and empty tables, which backends ignore."""
     tools = {key: value for key, value in pyproject.get("tool", {}).items() if key != "publish-all"}
     return {key: value for key, value in {**copied(pyproject), "tool": copied(tools)}.items() if value != {}}
 
 
 def is_renamed(variant: BuildVariant) -> bool:
-    """Whether the backend would look for another package than under the base's name."""
+    """Whether the backend would search for another package than under the base's name."""
     return canonicalize_name(variant.project) != canonicalize_name(variant.selection_name)
 
 
 def pinned(variant: BuildVariant, root: Path) -> dict[str, Any]:
     """A deep copy of the variant's pyproject in which the default selection of the base's name is explicit.
 
-    `root` is where the build will find the files: the project or its stage. Left as it is where the
-    name is the base's, where the selection is stated, and for backends that don't go by the name.
+    `root` is the folder of the build: the project or its stage. Unchanged if the
+    name is the base's, if the selection is explicit, and for backends that do not use the name.
     """
     pyproject = copy.deepcopy(dict(variant.pyproject))
     if not is_renamed(variant):
@@ -101,7 +101,7 @@ def _pin_poetry(pyproject: dict[str, Any], module: str, root: Path) -> None:
 
 
 def poetry_default_package(module: str, exists: Callable[[str], bool]) -> dict[str, Any] | None:
-    """What poetry-core takes where no packages are stated: NAME/, NAME.py, src/NAME/, src/NAME.py (its `Module`)."""
+    """The default packages of poetry-core: NAME/, NAME.py, src/NAME/, src/NAME.py (its `Module`)."""
     for folder in ("", "src"):
         for found in (module, f"{module}.py"):
             if exists(f"{folder}/{found}" if folder else found):
@@ -115,7 +115,7 @@ def module_name(selection_name: str) -> str:
 
 
 def _keeping_stubs(name: str, rule: Callable[[str], str]) -> str:
-    """The module of a project's name by a backend's rule, where the backend keeps the end of stub-only packages.
+    """The module of a project's name by the rule of a backend that keeps the suffix of stub-only packages.
 
     Their folder is called `foo-stubs` (PEP 561). flit and uv find it by the name, hatchling and poetry-core do not.
     """
@@ -145,7 +145,7 @@ def made_table(pyproject: dict[str, Any], *path: str) -> dict[str, Any]:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """All texts in tables and lists: they may be paths or patterns of files."""
+    """All strings in tables and lists, which may be paths or patterns of files."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list):
@@ -154,7 +154,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def named_though_ignored(tree: SourceTree, pyproject: Mapping[str, Any]) -> Iterator[str]:
-    """Files which git ignores and which hatchling or poetry-core ships all the same, because their tables name them."""
+    """Ignored files that hatchling or poetry-core packs nevertheless, because their tables name them."""
     build = table(pyproject, "tool", "hatch", "build")
     tables = (build, *table(build, "targets").values())
     for part in tables:
@@ -171,10 +171,10 @@ def named_though_ignored(tree: SourceTree, pyproject: Mapping[str, Any]) -> Iter
 
 
 def narrowed(variant: BuildVariant, files: Mapping[str, str]) -> frozenset[str]:
-    """Which of a wheel's files the variant's `include` and `exclude` keep.
+    """The wheel's files that the variant's `include` and `exclude` keep.
 
-    `files` maps the path inside the wheel to the path in the project (or stage); a pattern may mean
-    either. What `force-include` puts in is not asked here. Raises `BuildError` for a pattern that
+    `files` maps the path inside the wheel to the path in the project (or stage); a pattern can match
+    either. Files of `force-include` are not checked here. Raises `BuildError` for a pattern that
     matches nothing, and when nothing is left.
     """
     _refuse_idle(variant, "include", variant.include, files)
@@ -199,12 +199,12 @@ def left_out(
     forced: Collection[str],
     outside: Mapping[str, str] | None = None,
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """What the variant keeps of the wheel's `files` (path inside the wheel → path in the project), and paths that it leaves out.
+    """The wheel's `files` that the variant keeps (path inside the wheel → path in the project), and the excluded paths.
 
     Those are paths of the wheel's files, and of `others`, which are only in the sdist: files in the folders of the
     wheel's packages, if `exclude` matches it there (`tests` or `*.md` does not match files outside of packages). `forced` are
     paths inside the wheel that `force-include` fills; `outside` is as `files`, for files that are installed outside of packages:
-    `include` says nothing of it.
+    `include` does not apply to them.
     """
     outside = outside or {}
     everything = {**files, **outside}
@@ -241,7 +241,7 @@ def _stated_by_wheel(wheel: PlatformWheel, key: str) -> Iterable[str]:
 
 
 def nothing_shipped(where: str, path: Path, root: Path, hint: str) -> BuildError:
-    """The error for a path in the configuration that gives no file; `hint` for one whose files are left out."""
+    """The error for a path in the configuration without files; `hint` if its files are excluded."""
     shown = relative(str(path), root)
     if not path.exists():
         return BuildError(f"{where}: no file or folder {shown} in {root}", hint=LATER)
@@ -277,7 +277,7 @@ def _refuse_idle(variant: BuildVariant, key: str, patterns: Sequence[str], files
             raise BuildError(msg, hint=hint)
 
 
-# One piece of a pattern: an escaped character, stars, a question mark, a set, or a character that means itself.
+# One piece of a pattern: an escaped character, stars, a question mark, a set, or a literal character.
 _PIECE = re.compile(
     r"\\(?P<escaped>.)|(?P<stars>\*+)|(?P<any>\?)|\[(?P<negated>[!^]?)(?P<set>\]?(?:\\.|[^\]\\])*)\]|(?P<plain>.)",
     re.DOTALL,
@@ -288,7 +288,7 @@ _PIECE = re.compile(
 def _compiled(pattern: str) -> re.Pattern[str]:
     """A gitignore pattern without negation (gitignore(5), PATTERN FORMAT).
 
-    A backslash makes the next character mean itself, on Windows too: folders are parted by `/` everywhere.
+    A backslash escapes the next character, on Windows too: the separator of folders is always `/`.
     """
     text = pattern.rstrip("/")
     anchored = "/" in text
@@ -325,6 +325,6 @@ def _set(content: str, *, negated: bool) -> str:
     expression = f"(?!/)[{'^' if negated else ''}{inner}]"
     try:
         re.compile(expression)
-    except re.error:  # a range from a later to an earlier character: it holds nothing
+    except re.error:  # a range from a later to an earlier character, which is empty
         return "(?!)"
     return expression

@@ -1,7 +1,7 @@
 """Which files of a folder belong to the project: those that git tracks or does not ignore.
 
-Git-ignored files (a `secrets.env` beside the sources) must never get into a distribution, whatever
-the backend does: backends look for the VCS in their own ways, and drop its rules silently when they
+Git-ignored files (a `secrets.env` next to the sources) must never get into a distribution with any
+backend: backends find the repository in different ways, and silently ignore its rules if they
 do not find it.
 """
 
@@ -18,11 +18,11 @@ from publish_all._own_files import INDEX_LOCK
 from publish_all._process import Completed, Run, run
 from publish_all.errors import BuildError
 
-# Folders that hold the data of version control, or what Python compiled. No file in them is a source.
+# Folders with the data of version control, or compiled Python files. Their files are not sources.
 _NEVER_SOURCES = frozenset({".git", ".hg", ".svn", ".bzr", ".jj", "__pycache__"})
-# Files that a tool puts into each folder that it makes: environments (PEP 405, conda) and caches (bford.info/cachedir).
+# Files that tools write into folders that they create: environments (PEP 405, conda) and caches (bford.info/cachedir).
 _MARKERS = ("pyvenv.cfg", "CACHEDIR.TAG", "conda-meta/history")
-# What tools make in the folder of a project, and nowhere else.
+# Folders that tools create in the folder of a project, and nowhere else.
 _TOOL_FOLDERS = frozenset(
     {
         ".tox",
@@ -45,9 +45,9 @@ _OUR_FILES = ("publish-all.json", "publish-all.lock", "publish-all.journal.jsonl
 class SourceTree:
     """The files of the project at `root`, as relative paths with slashes.
 
-    `leave_out` names folders that hold output: their files are left out. Where such a folder also holds the
-    project, only the distributions in it are. Raises `BuildError` when git cannot read the repository (going
-    on would ship the files that it ignores), and for a file name that is not UTF-8.
+    `leave_out` names output folders, whose files are excluded. If such a folder also contains the
+    project, only the distributions in it are excluded. Raises `BuildError` if git cannot read the repository
+    (otherwise ignored files would be packed), and for a file name that is not UTF-8.
     """
 
     def __init__(self, root: Path, *, leave_out: Sequence[Path] = (), run: Run = run) -> None:
@@ -88,18 +88,18 @@ class SourceTree:
 
     @cached_property
     def links(self) -> frozenset[str]:
-        """Those of `files` which are symbolic links."""
+        """The symbolic links among `files`."""
         return frozenset(path for path, is_link in self._found.items() if is_link)
 
     @cached_property
     def tracked(self) -> frozenset[str]:
-        """The files that git tracks, in submodules too; no longer all of `files`, and some of them may be deleted."""
+        """The files that git tracks, also in submodules; some may be deleted, so not all are in `files`."""
         _ = self._found
         return frozenset(self._tracked)
 
     @cached_property
     def modes(self) -> Mapping[str, bool]:
-        """What git tracks, as absolute paths → whether it is executable; empty where the file system says so itself."""
+        """What git tracks, as absolute paths → whether it is executable; empty if the file system has executable bits."""
         _ = self._found
         if self._settings.get("core.filemode") != "false":
             return {}
@@ -115,7 +115,7 @@ class SourceTree:
 
     @cached_property
     def _settings(self) -> Mapping[str, str]:
-        """What git was told, or found out, about this file system."""
+        """Git's settings about this file system."""
         if not self.in_git:
             return {}
         said = self._git("config", "--get-regexp", r"^core\.(autocrlf|filemode)$").stdout
@@ -196,12 +196,12 @@ class SourceTree:
         )
 
     def _is_put_out(self, path: Path) -> bool:
-        """Whether it is in a folder that holds nothing but output."""
+        """Whether it is in a folder that only contains output."""
         return any(each in path.parents and not self.root.is_relative_to(each) for each in self.leave_out)
 
     @cached_property
     def _has_setuptools_build(self) -> bool:
-        """`build/` is setuptools' own folder, and not a package of that name."""
+        """Whether `build/` is setuptools' own folder, not a package with that name."""
         return not (self.root / "build" / "__init__.py").is_file()
 
     def _git(self, *arguments: str, within: str = "") -> Completed:
@@ -227,8 +227,8 @@ class SourceTree:
             if line[0] != "?":
                 self._tracked[path] = line.startswith("100755", 2)
             try:
-                mode = os.lstat(full).st_mode  # a Path costs more than the question
-            except OSError:  # deleted, and git has not been told yet
+                mode = os.lstat(full).st_mode  # faster than with a Path
+            except OSError:  # deleted, but still in git's index
                 continue
             if stat.S_ISLNK(mode) or stat.S_ISREG(mode):
                 yield path, stat.S_ISLNK(mode)
@@ -284,7 +284,7 @@ def _is_made(path: Path, *, at_root: bool) -> bool:
 
 
 def _holds_distributions(folder: Path) -> bool:
-    """Whether a folder holds what builds write, and nothing else."""
+    """Whether a folder only contains files that builds write."""
     try:
         return all(
             each.name.endswith((*_DISTRIBUTIONS, ".json", ".jsonl", ".lock")) for each in folder.iterdir()

@@ -1,8 +1,8 @@
 """Stages: copies of a project, in the repository around it, in which a backend may write.
 
-A stage looks like the user's own checkout: the same files at the same places, links as links, the folders
-of the repository above the project, and git's data with the same HEAD, tags and changes. Only what a build
-variant changes is different, and git does not count that as a change. What git ignores stays out.
+A stage looks like the user's own checkout: the same files in the same places, links as links, the folders
+of the repository above the project, and git's data with the same HEAD, tags and changes. It only differs in
+the changes of a build variant, which git does not count as changes. Ignored files are not in it.
 """
 
 from __future__ import annotations

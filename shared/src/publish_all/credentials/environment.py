@@ -101,7 +101,7 @@ class EnvironmentSource(CredentialSource):
         return None
 
     def username(self, request: CredentialRequest) -> str | None:
-        """The user name that a variable, the caller or the configuration states."""
+        """The user name from a variable, the caller or the configuration."""
         users = (
             self._tools.variable(user)
             for variable in VARIABLES
@@ -112,7 +112,7 @@ class EnvironmentSource(CredentialSource):
         return next(filter(None, users), None) or request.username or request.config.username
 
     def _filled(self, variable: Variable, request: CredentialRequest) -> Iterator[tuple[str, str | None]]:
-        """The names of the secret's and the user name's variable for a repository, in the tool's own words for it."""
+        """The names of a tool's variables for the secret and the user name of a repository."""
         if "{PROJECT}" in variable.name and request.project is None:
             return
         names = poetry_names(self._tools, request) if variable.tool is Tool.POETRY else (request.repository,)
@@ -122,7 +122,7 @@ class EnvironmentSource(CredentialSource):
             yield secret, variable.username and variable.username.format(REPOSITORY=repository)
 
     def _elsewhere(self, variable: Variable, request: CredentialRequest) -> str | None:
-        """What a variable is for if it is not for this request, in words; None if it is."""
+        """The purpose of a variable that is not for this request, in words; None if it is for it."""
         config = request.config
         if variable.tool is Tool.GITHUB:
             return None if self._is_github(request) else "GitHub"
@@ -165,7 +165,7 @@ class EnvironmentSource(CredentialSource):
         value = self._tools.variable(name)
         stated = self._tools.variable(user) if user is not None else None
         is_password = variable.kind is CredentialKind.PASSWORD
-        # Some servers want a token as the user name, beside a password that is stated to be empty.
+        # Some servers need a token as the user name, with an explicitly empty password.
         is_empty = variable.by_name and is_password and stated and self._tools.environment.get(name) == ""
         if value is None and not is_empty:
             return None
@@ -184,7 +184,7 @@ class EnvironmentSource(CredentialSource):
         )
 
     def _ensure_unambiguous(self, request: CredentialRequest) -> None:
-        """Raise when the variables' names could as well mean another repository."""
+        """Raise if the names of the variables could also belong to another repository."""
         own, part = request.repository, variable_part(request.repository)
         other = next(
             (each for each in sorted(self._names) if each != own and variable_part(each) == part), None

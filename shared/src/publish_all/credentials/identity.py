@@ -1,4 +1,4 @@
-"""The ambient identity of a CI job: whether there is one, what its tokens claim, and which publisher an index must know.
+"""The identity of a CI job: whether it has one, the claims of its tokens, and the publisher that an index needs.
 
 The rules for publishers are those of PyPI: https://docs.pypi.org/trusted-publishers/troubleshooting/.
 """
@@ -37,7 +37,7 @@ _SERVICES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IdentityToken:
-    """One JWT, made out to one audience; it mints once. `claims` are read without verification, for explanations only."""
+    """One JWT for one audience; it can be used once to mint. `claims` are read without verification, for explanations only."""
 
     secret: Secret
     claims: Mapping[str, Any]
@@ -81,7 +81,7 @@ class AmbientIdentity:
         return next((name for mark, name in _SERVICES.items() if self.environment.get(mark)), at_google)
 
     def missing_permission(self, audience: str) -> Finding | None:
-        """What the job's configuration lacks for an identity, with the lines to add; None when nothing can be told."""
+        """The missing lines in the job's configuration for an identity; None if they are unknown."""
         variable = f"{_variable_of(audience)}_ID_TOKEN"
         if self.provider == "GitHub Actions" and not self.environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
             message = "This GitHub Actions job cannot request an identity token, so trusted publishing is not possible."
@@ -96,11 +96,11 @@ class AmbientIdentity:
         return diagnoses.NO_PERMISSION_FOR_IDENTITY.found(message, where=where, hint=hint)
 
     def token(self, audience: str) -> IdentityToken | None:
-        """A new token for an audience; None where there is no identity. Raises `CredentialError` where it cannot be had."""
+        """A new token for an audience; None without an identity. Raises `CredentialError` if the service fails."""
         try:
             value = self.detect(audience)
         except Exception as error:
-            # `id` raises its own errors, and lets some of urllib3 and of missing programs through.
+            # `id` raises its own errors, and some of urllib3 and of missing programs.
             why = plain(str(error)) or type(error).__name__
             message = f"The identity of this job is not available: {why}"
             raise refused(diagnoses.IDENTITY_UNAVAILABLE.found(message)) from error
@@ -141,7 +141,7 @@ def _variable_of(audience: str) -> str:
 
 
 def form_fields(token: IdentityToken, project: str | None) -> tuple[tuple[str, str], ...]:
-    """The fields of PyPI's form for a publisher, filled in with what the token claims."""
+    """The fields of PyPI's form for a publisher, filled in with the claims of the token."""
     fields = [("PyPI Project Name", project)] if project is not None else []
     return (*fields, *((name, _shown(value)) for name, value in _identity_fields(token)))
 
@@ -169,7 +169,7 @@ def _identity_fields(token: IdentityToken) -> Iterator[tuple[str, str]]:
 
 
 def near_misses(token: IdentityToken) -> Iterator[Finding]:
-    """What in the claims an index is known to stumble over, before anything is asked of it."""
+    """Known problems in the claims, found without a request."""
     if not token.claim("iss").startswith(_GITHUB):
         return
     called, calling = token.claim("job_workflow_ref"), token.claim("workflow_ref")
@@ -193,7 +193,7 @@ def near_misses(token: IdentityToken) -> Iterator[Finding]:
 
 
 def why_unknown(token: IdentityToken, project: str | None) -> Iterator[str]:
-    """What to look at when an index knows no publisher for a token, most likely first; one line each."""
+    """Things to check if an index has no publisher for a token, most likely first; one line each."""
     yield from (f"{finding.message} {finding.hint}" for finding in near_misses(token))
     repository, environment = token.claim("repository"), token.claim("environment")
     if token.claim("iss").startswith(_GITHUB):

@@ -1,9 +1,9 @@
-"""The system's keyring, under every service name that Poetry, Hatch, twine, uv, pip and we store under.
+"""The system's keyring, with the service names of Poetry, Hatch, twine, uv, pip and publish-all.
 
 A keyring can hang (no session bus, an invisible unlock dialogue) or raise: it is asked from a
-daemon thread, so that the wait has an end, and a broken backend is treated as empty, with a note.
-The backends of clouds (Google's, AWS's, Azure's) make a token when they are asked, which takes seconds;
-they answer for any user name, and the token goes with theirs.
+daemon thread with a time limit, and a broken backend is treated as empty, with a note.
+The backends of clouds (Google's, AWS's, Azure's) create a token for each request, which takes seconds;
+they answer for any user name, and the token needs their own user name.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SECONDS_TO_UNLOCK = 60.0
 SECONDS_UNTIL_TOLD = 1.5
 """Seconds after which a note names the keyring that does not answer."""
 
-_SLICE = 0.1  # so often it is looked whether the wait is over; an interrupt ends it at once
+_SLICE = 0.1  # seconds between checks whether the wait is over; an interrupt ends it at once
 
 OUR_BACKEND = "publish_all.keyring_backend"
 
@@ -76,7 +76,7 @@ class _Answer(NamedTuple):
 
 
 class KeyringSource(CredentialSource):
-    """The keyring backends of this machine, but never our own: that one asks us.
+    """The keyring backends of this machine, without our own, which would ask us.
 
     `backends` lists those to ask, best first; it runs inside a bounded thread too, as importing and
     choosing a backend can hang. `interactive` says that a person can unlock one. `seconds` is how long
@@ -121,7 +121,7 @@ class KeyringSource(CredentialSource):
         )
 
     def renew(self, request: CredentialRequest) -> Credential | None:
-        """Ask again, also a backend that has made a token before."""
+        """Ask again, also a backend that has already created a token."""
         with self._lock:
             self._made.pop(self._made_for(request), None)
         return self.find(request)
@@ -154,13 +154,13 @@ class KeyringSource(CredentialSource):
         return url is not None and same_url(url, address)
 
     def _made_for(self, request: CredentialRequest) -> Place:
-        """What a backend that makes tokens is asked: the URL for uploads, where it may serve this request."""
+        """The place for a backend that creates tokens: the URL for uploads, if its credential may be used for this request."""
         url = request.config.url
         service = url if url is not None and url in request.addresses else request.url
         return Place(service, request.username or TOKEN_USER)
 
     def _search(self, request: CredentialRequest, made_for: Place, tell: Tell) -> _Answer | None:
-        """Ask all places of all backends; one that hangs is left out, and the others are asked."""
+        """Ask all backends for all places; a backend that hangs is skipped."""
         if self._backends is None:
             self._backends = self._ask("keyring", self._list_backends, tell)
         if self._backends == ():
@@ -179,7 +179,7 @@ class KeyringSource(CredentialSource):
         return None
 
     def _ask(self, backend: str, act: Callable[[], _T], tell: Tell) -> _T | None:
-        """What a backend has to say, which is waited for; None where it fails or hangs, of which the user is told."""
+        """The answer of a backend; None if it fails or hangs, which is reported to the user."""
         if backend in self._hung:
             tell(f"keyring ({backend})", "skipped, because it did not answer")
             return None
@@ -250,7 +250,7 @@ def _first(backend: Backend, made_for: Place, places: tuple[Place, ...]) -> _Ans
 
 
 def installed_backends() -> tuple[Backend, ...]:
-    """The backends that `keyring` would ask, without our own; empty where there is none worth asking."""
+    """The backends that `keyring` would ask, without our own; empty if there is none that can store secrets."""
     import keyring
     import keyring.backend
     from keyring.backends.chainer import ChainerBackend
@@ -280,7 +280,7 @@ def project_service(url: str, project: str | None) -> str:
 
 
 def store(url: str, username: str, secret: Secret, *, project: str | None = None) -> str:
-    """Keep a secret where twine, Hatch, uv and we find it, and return the backend's name.
+    """Store a secret where twine, Hatch, uv and publish-all find it, and return the backend's name.
 
     Raises `CredentialError` when no backend can store, or the backend fails or takes too long.
     """
@@ -293,7 +293,7 @@ def store(url: str, username: str, secret: Secret, *, project: str | None = None
 
 
 def forget(url: str, username: str, *, project: str | None = None) -> bool:
-    """Remove what `store` has stored; False when it was not there. Raises `CredentialError`."""
+    """Remove a secret that `store` stored; False if it does not exist. Raises `CredentialError`."""
 
     def act(backend: Backend) -> bool:
         service = project_service(url, project)
@@ -306,7 +306,7 @@ def forget(url: str, username: str, *, project: str | None = None) -> bool:
 
 
 def _with_first(act: Callable[[Backend], _T], verb: str) -> _T:
-    """Let the first backend act; a person may have to unlock it, so it has a while."""
+    """Call the first backend, with a time limit that is long enough to unlock it."""
     done = _in_thread(lambda: [act(backend) for backend in installed_backends()[:1]])
     hint = "Set an environment variable instead."
     if not wait([done], timeout=SECONDS_TO_UNLOCK).done:
@@ -335,7 +335,7 @@ def _in_thread(act: Callable[[], _T]) -> Future[_T]:
 
 
 def _is_of_the_system(backend: str) -> bool:
-    """Whether a backend, by its name, is one of keyring's own, which store in what the operating system has."""
+    """Whether a backend, by its name, is one of keyring's own, which use the store of the operating system."""
     return backend.startswith("keyring.backends.")
 
 

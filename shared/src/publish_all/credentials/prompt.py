@@ -1,4 +1,4 @@
-"""Asking the person at the terminal, once for each repository."""
+"""Asks the user at the terminal, once for each repository."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class PromptSource(CredentialSource):
 
 
 def ask_for(request: CredentialRequest, ask: Ask) -> Credential | None:
-    """Ask for a user name, where none is stated, and for a secret; None where nothing is entered."""
+    """Ask for a user name, if none is configured, and for a secret; None if nothing is entered."""
     where = f"{request.repository} ({without_user(request.url)})"
     username = request.username or request.config.username
     if not username:

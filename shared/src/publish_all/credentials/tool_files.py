@@ -33,7 +33,7 @@ PLACES = (
 
 
 class ToolFileSource(CredentialSource):
-    """What one tool keeps in its files, for the URL to which the tool itself would send it.
+    """The credentials in the files of one tool, for the URL to which the tool itself would send them.
 
     A name without a URL in Poetry is the name of the repository, and an account of uv is for all URLs below its own.
     """
@@ -66,7 +66,7 @@ class ToolFileSource(CredentialSource):
         return None
 
     def username(self, request: CredentialRequest) -> str | None:
-        """The user name that a section of `.pypirc` states without a password, which a keyring may hold then (as for twine)."""
+        """The user name of a section of `.pypirc` without a password, which may be in a keyring (as for twine)."""
         entries = self._serving(request) if self.name == PYPIRC else ()
         return next((each.username for each in entries if each.username and each.secret is None), None)
 
@@ -103,7 +103,7 @@ class ToolFileSource(CredentialSource):
 
 
 def poetry_names(tools: ToolSettings, request: CredentialRequest) -> tuple[str, ...]:
-    """The names, as they are written, under which Poetry may keep what belongs to a repository.
+    """The names, as written, under which Poetry may have credentials of a repository.
 
     They are those that mean one of its addresses; and the repository's own, unless Poetry knows
     another URL by it: then a project has given a known name to its own URL.

@@ -1,7 +1,7 @@
 """The certificates for each repository's server, from the configuration of other tools.
 
 The CAs of a server are not secret, so a variable of one tool adds them for all. A
-client certificate says who we are, and goes where that tool would show it.
+client certificate identifies the user, and is only sent to servers to which that tool would send it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FIXED_HOSTS = frozenset(host for hosts in HOSTS.values() for host in hosts)
 def server_settings(
     tools: ToolSettings, repositories: Iterable[RepositoryConfig], *, listener: Listener = ignore
 ) -> Mapping[str, ServerTls]:
-    """The settings for the servers of repositories, by a URL on each. Files that are not there are noted and left out."""
+    """The settings for the servers of repositories, by a URL on each. Missing files are reported and skipped."""
     servers: dict[str, ServerTls] = {}
     missing: dict[str, None] = {}
     for config in repositories:
@@ -43,7 +43,7 @@ def server_settings(
                 continue
             found = ServerTls()
             for each, stated in settings:
-                # A pull request must not add an authority for PyPI, under whatever name.
+                # A pull request must not add a CA for PyPI, under any name.
                 if not (each.of_project and host_of(url) in _FIXED_HOSTS):
                     found = _together(found, stated)
             own = found if host_of(url) == host_of(config.url) else ServerTls(ca_certs=found.ca_certs)
@@ -74,10 +74,10 @@ def _settings(tools: ToolSettings, config: RepositoryConfig) -> Iterator[ToolRep
 
 def _is_for(each: ToolRepository, tools: ToolSettings, config: RepositoryConfig) -> bool:
     if each.of_project and config.name in FIXED:
-        return False  # nor for where the user has moved it
+        return False  # nor for a URL to which the user has moved it
     if not each.name and each.url is None:
         return _has_defined(each.tool, tools, config)
-    # Poetry has certificates by names alone; its `pypi` is PyPI, whatever URL is stated.
+    # Poetry has certificates by name only; its `pypi` is PyPI, with any URL.
     url = None if each.tool is Tool.POETRY else each.url
     if url is None and not each.of_project:
         url = tools.url_of(each.tool, each.name)
@@ -91,7 +91,7 @@ def _has_defined(tool: Tool, tools: ToolSettings, config: RepositoryConfig) -> b
 
 
 def _sends_to(tool: Tool, tools: ToolSettings, config: RepositoryConfig) -> bool:
-    """Whether the tool would send to this repository, or has told us of it."""
+    """Whether the tool would send to this repository, or its configuration has defined it."""
     stated = tools.target(tool) or ""
     url = tools.url_of(tool, stated)
     is_target = same_url(url, config.url or "") if url is not None else stated == config.name
@@ -99,7 +99,7 @@ def _sends_to(tool: Tool, tools: ToolSettings, config: RepositoryConfig) -> bool
 
 
 def _tls(each: ToolRepository, missing: dict[str, None]) -> ServerTls:
-    """The files that are there; the others are added to the notes in `missing`."""
+    """The existing files; the others are added to the notes in `missing`."""
     stated = (each.ca_cert, each.client_cert, each.client_key)
     for path in stated:
         if path is not None and not path.exists():
@@ -119,6 +119,6 @@ def _path(stated: str | None) -> Path | None:
 
 
 def _together(first: ServerTls, second: ServerTls) -> ServerTls:
-    """Both sets of authorities; the client certificate of the first that has one."""
+    """Both sets of CAs; the client certificate of the first that has one."""
     ca_certs = tuple(dict.fromkeys((*first.ca_certs, *second.ca_certs)))
     return replace(first if first.client_cert is not None else second, ca_certs=ca_certs)

@@ -1,7 +1,7 @@
 """Trusted publishing: a short-lived upload token of the index, in exchange for the identity of a CI job.
 
 The exchange is PyPI's: https://docs.pypi.org/trusted-publishers/internals/. Any host that answers
-`/_/oidc/audience` is spoken to in the same way.
+`/_/oidc/audience` is used in the same way.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ LIFETIME = 900.0
 """Seconds for which a minted token is valid, if the index gives no plausible value."""
 
 ATTEMPTS = 3
-_AUDIENCE_ATTEMPTS = 2  # it is asked in preflight, where a server that is down must be told soon
+_AUDIENCE_ATTEMPTS = 2  # asked in preflight, which must report an unreachable server soon
 _RETRYABLE = frozenset({429, 500, 502, 503, 504})
 _OWN_AUDIENCES = {"pypi": PYPI_HOSTS, "testpypi": TESTPYPI_HOSTS}
 _ISSUERS = (
@@ -92,8 +92,8 @@ _REFUSALS = {
 class TrustedPublishingSource(CredentialSource):
     """Mints upload tokens. Each JWT mints once, so each attempt gets a new one.
 
-    `when` says whether nothing but trusted publishing will do for a request; then "not here" is an error, too. `mask`
-    is told each secret, so that the CI service keeps it out of its log. `clock` is Unix time, `sleep` waits for seconds.
+    `when` returns whether a request requires trusted publishing; then its absence is an error. `mask`
+    gets each secret, so that the CI service removes it from its log. `clock` is Unix time, `sleep` waits for seconds.
     """
 
     name = "trusted publishing"
@@ -128,7 +128,7 @@ class TrustedPublishingSource(CredentialSource):
             return self._exchange(request, *asked) if asked is not None else None
 
     def promise(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
-        """The identity is asked for and its claims are read; nothing is minted."""
+        """Request the identity and read its claims; nothing is minted."""
         with self._lock:
             asked = self._ask_identity(request, tell)
             if asked is None:
@@ -138,10 +138,10 @@ class TrustedPublishingSource(CredentialSource):
             return self._credential(request, Secret(""), expires=None)
 
     def unused(self, request: CredentialRequest, credential: Credential) -> Finding | None:
-        """A note where a job with an identity publishes with a stored token to an index that takes trusted publishing.
+        """A note if a job with an identity publishes with a stored token to an index that supports trusted publishing.
 
-        Nobody is asked: these are PyPI, TestPyPI, and an index whose audience is configured. Sources that come after
-        this one are used only where it has failed, and that was told.
+        It needs no request: the indexes are PyPI, TestPyPI, and an index whose audience is configured. Sources after
+        this one are used only if it has failed, which was reported.
         """
         audience = "testpypi" if hostname_of(request.url) in TESTPYPI_HOSTS else "pypi"
         if (
@@ -171,7 +171,7 @@ class TrustedPublishingSource(CredentialSource):
         )
 
     def _ask_identity(self, request: CredentialRequest, tell: Tell) -> tuple[IdentityToken, str] | None:
-        """The job's identity and the audience that the index asks for. Raises `CredentialError` for one that is broken."""
+        """The job's identity and the audience that the index asks for. Raises `CredentialError` for a broken identity."""
         if not self._serves(request):
             tell(self.name, "not for this repository")
             return None
@@ -180,7 +180,7 @@ class TrustedPublishingSource(CredentialSource):
             finding = diagnoses.IDENTITY_UNAVAILABLE.found(message)
             self._not_here(request, finding, tell, "no CI service with an identity")
             return None
-        # To list the publishers that they need.
+        # To list the required publishers.
         projects = self._projects.setdefault(request.repository, [])
         if request.project is not None and request.project not in projects:
             projects.append(request.project)
@@ -220,7 +220,7 @@ class TrustedPublishingSource(CredentialSource):
                 self._mask(token.secret.reveal())
             earlier = self._minted.get(token.secret)
             if earlier is not None and (earlier.expires or 0) - self._clock() > RENEW_BEFORE:
-                # A service that gives one JWT for each job; what it minted serves all the publisher's projects.
+                # A service that gives one JWT for each job; the minted token is for all projects of the publisher.
                 return earlier
             try:
                 answer = self._http.request(
@@ -256,7 +256,7 @@ class TrustedPublishingSource(CredentialSource):
             raise refused(diagnoses.MINT_REFUSED.found(message, where=_mint_url(request)))
         self._mask(minted)
         now = self._clock()
-        # The time that the index states, unless our clock and its disagree too much.
+        # The time from the index, unless the two clocks differ too much.
         stated = expires if isinstance(expires, int | float) and now < expires <= now + 86400 else None
         end = now + LIFETIME if stated is None else float(stated)
         self._minted[token.secret] = self._credential(request, Secret(minted), expires=end)
@@ -281,9 +281,9 @@ def base_of(url: str) -> str:
 
 
 def publishing_page(url: str, project: str | None) -> str | None:
-    """The page of PyPI or TestPyPI with a project's publishers; without a project, with those of projects to come.
+    """The page of PyPI or TestPyPI with a project's publishers; without a project, with pending publishers.
 
-    None for other indexes: they have no pages for people that we know.
+    None for other indexes, whose pages are unknown.
     """
     path = f"project/{project}/settings" if project is not None else "account"
     return f"{base_of(url)}/manage/{path}/publishing/" if is_pypi(url) else None
@@ -332,7 +332,7 @@ def ask_for_audience(
 ) -> tuple[str | None, str]:
     """Ask a host for its audience; None and the reason, if it has none. Temporary errors are retried.
 
-    Raises `HttpError` where it does not pass, if `needed`.
+    Raises `HttpError` if an error persists and the audience is `needed`.
     """
     url = f"{base}/_/oidc/audience"
     why = ""
@@ -359,10 +359,10 @@ def ask_for_audience(
 
 
 def ensure_own(audience: str, request: CredentialRequest, base: str) -> None:
-    """Raise unless a JWT for this audience is worth nothing but at the host that asks for it.
+    """Raise unless a JWT for this audience is only valid at the host that requests it.
 
-    That is so for the audiences of PyPI and TestPyPI at these, for a host's own name, and for the one that
-    the user has configured. Any other name may mean a service that knows the job by it.
+    This is true for the audiences of PyPI and TestPyPI on these hosts, for a host's own name, and for the
+    configured audience. Any other name may belong to another service that accepts the job.
     """
     host = hostname_of(request.url)
     own = {host, host_of(request.url), base, f"{base}/"}
@@ -419,7 +419,7 @@ def explain(
 
 
 def _down(url: str, answer: Reply) -> HttpError | None:
-    """The error of an index that answers so because it is down or busy, which says nothing about the job's identity."""
+    """The error of an index that is down or busy, which is not a problem of the job's identity."""
     if answer.status not in _RETRYABLE or _error_in(answer)[0]:
         return None
     message = f"Trusted publishing is not available at the moment: {url} answers {answer.status}."
@@ -448,7 +448,7 @@ def _object_in(answer: Reply) -> Mapping[str, Any]:
 
 
 def mask_for(environment: Mapping[str, str]) -> Callable[[str], None]:
-    """Masks secrets in the log of GitHub Actions; elsewhere there is nothing to tell."""
+    """Masks secrets in the log of GitHub Actions; does nothing elsewhere."""
 
     def mask(secret: str) -> None:
         # The runner reads commands from either output.

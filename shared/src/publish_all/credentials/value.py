@@ -1,7 +1,7 @@
-"""Taking a value that a person has pasted somewhere, and what it says about itself, read offline.
+"""Cleans a pasted credential, and reads the information in it without a request.
 
-PyPI's tokens are macaroons (v2, base64): they name the index they are for and, in caveats, until when
-and for which projects they hold. GitHub's tokens tell their kind by a prefix:
+PyPI's tokens are macaroons (v2, base64): they contain their index and, in caveats, their expiry
+and their projects. GitHub's tokens have a prefix for each kind:
 https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/.
 """
 
@@ -56,8 +56,8 @@ def credential_of(
 ) -> Credential | None:
     """A credential for the host of the request, from a user name and a value as they were found.
 
-    None when nothing is left of the value but white space. An empty value is taken where the user name
-    is the secret, as Gemfury and packagecloud want it. Without `kind`, it follows from the user name. Raises
+    None if the value is only white space. An empty value is allowed if the user name
+    is the secret, as for Gemfury and packagecloud. Without `kind`, it follows from the user name. Raises
     `CredentialError` for a user name that cannot be right.
     """
     _ensure_username(username, value, origin)
@@ -97,7 +97,7 @@ def cleaned(credential: Credential, listener: Listener = ignore) -> Credential:
 
 
 def refused(finding: Finding) -> CredentialError:
-    """The error that one finding alone is reason enough for."""
+    """The error for one finding."""
     return CredentialError(finding.message, hint=finding.hint or None, findings=(finding,))
 
 
@@ -119,7 +119,7 @@ def _is_quoted(value: str) -> bool:
 
 
 def _trouble(value: str, credential: Credential) -> str | None:
-    """What no server can mean in a value."""
+    """A mistake in a value that no server accepts."""
     categories = {unicodedata.category(each) for each in value}
     if categories & {"Cc", "Zl", "Zp"}:
         return "contains a control character, such as a line break"
@@ -158,12 +158,12 @@ def _ensure_username(username: str, value: str, origin: str) -> None:
         raise refused(diagnoses.CREDENTIAL_MALFORMED.found(message, where=origin, hint=hint))
 
 
-# What a token says
+# Information in tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PyPIToken:
-    """What can be read in a PyPI token without its key.
+    """The information in a PyPI token that can be read without its key.
 
     `location` is the index's name (`pypi.org`); `expires` is Unix time in seconds; `projects` are the
     normalised names it is limited to, `project_ids` the index's own ids of projects (in minted tokens); None for no
@@ -265,7 +265,7 @@ def _start(origin: str) -> str:
 
 
 def describe(secret: Secret) -> str:
-    """What kind of credential this is, in words that hold none of it."""
+    """The kind of the credential, in words without any part of it."""
     token, github = read_pypi_token(secret.reveal()), github_prefix(secret.reveal())
     if token is not None:
         limit = "" if token.projects is None else f", only for {', '.join(sorted(token.projects))}"
@@ -274,7 +274,7 @@ def describe(secret: Secret) -> str:
 
 
 def _parts(packed: bytes) -> tuple[str, list[bytes]]:
-    """Location and caveat identifiers of a macaroon v2; raises `ValueError` or `LookupError` when it is none.
+    """Location and caveat identifiers of a macaroon v2; raises `ValueError` or `LookupError` for other data.
 
     The format (libmacaroons, doc/format.txt): a version byte 2, then packets of type, length and
     data; type 0 without a length ends a section; sections are the header, each caveat, and, after an
