@@ -7,7 +7,7 @@ import json
 import pytest
 
 from publish_all.cli.application import PublishAllApplication
-from publish_all.cli.registry import COMMANDS, load
+from publish_all.cli.registry import COMMANDS, GROUPS, load
 from publish_all.config.reference import SECTIONS
 
 
@@ -25,6 +25,23 @@ def test_no_arguments_and_help_alone_show_the_overview(typed):
     shown = typed().out
     assert all(f"\n  {name} " in shown for name in COMMANDS)
     assert typed("--help").out == shown == typed("commands").out == typed("help", "commands").out
+
+
+def test_the_overview_lists_each_command_once_in_its_group(typed):
+    names = [name for group in GROUPS.values() for name in group]
+    assert sorted(names) == sorted([*COMMANDS, "commands", "completions", "help"])
+    shown = typed().out
+    places = [shown.index(f"\n  {name} ") for name in names]
+    assert places == sorted(places)
+    assert all(f"\n{title}:\n" in shown for title in GROUPS)
+
+
+@pytest.mark.parametrize("name", [name for group in GROUPS.values() for name in group])
+def test_a_command_has_a_summary_of_one_line_and_two_examples(name):
+    command = PublishAllApplication().find(name)
+    assert "\n" not in command.description
+    assert not command.description.endswith(".")
+    assert len(command.help.partition("Examples:\n")[2].strip().splitlines()) >= 2
 
 
 def test_help_takes_the_name_of_a_command(typed):

@@ -99,7 +99,7 @@ def each_project(
     runtime: Callable[[ProjectConfig], Runtime],
     listener: Listener,
 ) -> list[T]:
-    """Do it for the project, or for the members of a workspace side by side, with those `variants` that they have.
+    """Build the project, or the members of a workspace in parallel, each with those of the `variants` that it has.
 
     Members that have none of them are passed over. The first of those that need the same to be built makes their
     environment, alone. Raises what the first one raises that fails, which is then named.
@@ -212,7 +212,7 @@ def build_project(
 def _tell_other_versions(
     config: ProjectConfig, variants: Sequence[BuildVariant], options: BuildOptions, listener: Listener
 ) -> None:
-    """A file of a variant's own may state another version, which is easily one that was forgotten."""
+    """Note variants with another version in their own file, which may be outdated."""
     version = project_version(config, runtime=options.runtime, listener=listener)
     for each in variants:
         if version is not None and Version(each.version).public != version.version.public:
@@ -254,7 +254,7 @@ def _summary(variants: Sequence[BuildVariant]) -> str:
 
 
 def run_before_publish(config: ProjectConfig, *, runtime: Runtime, listener: Listener) -> None:
-    """Run each in the project's root, by the shell, with the environment that a build gets.
+    """Run each command in the root of the project with the shell, and the environment of a build.
 
     Raises `CheckError` for the first that fails, with the end of what it printed.
     """
@@ -270,7 +270,7 @@ def run_before_publish(config: ProjectConfig, *, runtime: Runtime, listener: Lis
 
 
 def _in_shell(command: str, system: str = os.name) -> Sequence[str]:
-    """For Windows a command line as it is: `cmd` does not know the quotes that `subprocess` would escape."""
+    """The shell command. On Windows it is a string, because `cmd` does not know the escapes of `subprocess`."""
     return f'cmd /d /s /c "{command}"' if system == "nt" else ("/bin/sh", "-c", command)
 
 
@@ -281,7 +281,7 @@ def list_variants(
     runtime: Runtime,
     listener: Listener = ignore,
 ) -> tuple[tuple[BuildVariant, tuple[str, ...]], ...]:
-    """The build variants, each with what it differs in from the project, in short texts."""
+    """The build variants, each with its differences from the project as short texts."""
     from publish_all.variants.difference import summary
 
     config = load_project(directory, members)

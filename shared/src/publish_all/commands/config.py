@@ -40,7 +40,7 @@ class Setting(NamedTuple):
 def show_config(
     directory: Path, *, runtime: Runtime | None = None, listener: Listener = ignore
 ) -> tuple[Setting, ...]:
-    """Everything there is to configure, in the order of the documentation. Raises `ConfigurationError`.
+    """All settings, in the order of the documentation. Raises `ConfigurationError`.
 
     Of repositories those are shown which the project states or publishes to.
     """
@@ -88,7 +88,7 @@ def _setting(config: ProjectConfig, path: KeyPath, value: Any) -> Setting:
 
 
 def _value_at(config: ProjectConfig, path: KeyPath) -> Any:
-    """What pyproject.toml states there, None where it states nothing."""
+    """The value in pyproject.toml, None if it is not set."""
     value: Any = config.pyproject
     for key in (*TABLE, *path):
         value = value.get(key) if isinstance(value, Mapping) else None
@@ -116,7 +116,7 @@ def _plain(value: Any) -> Any:
 def list_repositories(
     directory: Path, *, runtime: Runtime | None = None, listener: Listener = ignore
 ) -> tuple[tuple[str, ...], ...]:
-    """Rows of `COLUMNS`: the project's repositories first, then the user's, other tools', and the built-in ones; also outside of a project.
+    """Rows of `COLUMNS`: repositories of the project, the user, other tools, and the built-in ones. It also works outside of a project.
 
     `index` is empty where it is guessed from `url`; `credential` says which credential an upload would use, and
     where it is from, never what it is; `origin` says who states the URL. Names that someone defines and that can't be published to are told in notes. Nothing is minted or uploaded;

@@ -22,7 +22,7 @@ _MIRRORS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 
 
 class _Other(NamedTuple):
-    """Another place that is named: `options` are what names it on our command line."""
+    """Another configured destination. `options` select it on our command line."""
 
     shown: str
     origin: str
@@ -30,7 +30,7 @@ class _Other(NamedTuple):
 
 
 def check_other_places(config: ProjectConfig | None, runtime: Runtime, *, listener: Listener) -> None:
-    """As `ensure_default_is_meant` of destinations, where nothing says where to publish to."""
+    """Raise `UsageError` if the project or the environment configures another destination; see `destinations`."""
     tools = runtime.known(config).tools
     others = [*_in_project(tools), *_in_variables(tools)]
     if others:

@@ -97,7 +97,7 @@ class Connection:
         )
 
     def repositories(self, receipt: ReceiptFile | None = None) -> tuple[Repository, ...]:
-        """The repositories, ready to be spoken to. Raises `ConfigurationError`.
+        """The connected repositories. Raises `ConfigurationError`.
 
         With `receipt`, OCI repositories write down there what they are given, and do not list it.
         """
@@ -154,10 +154,10 @@ def open_connection(
 def ensure_default_is_meant(
     config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
 ) -> None:
-    """Raise `UsageError` where project or environment name another place for uploads, or replace PyPI as a source.
+    """Raise `UsageError` if the project or the environment configures another upload URL, or replaces PyPI as a source.
 
-    What only adds a source, and mirrors that only this machine has, are notes. Nothing happens where the
-    command line or `publish-to` says where to publish to.
+    Additional sources and mirrors of this machine become notes. If the command line or `publish-to` sets a
+    destination, nothing is checked.
     """
     stated = config is not None and "tool.publish-all.publish-to" in config.origins
     if stated or options.repositories or options.repository_url is not None:

@@ -142,7 +142,7 @@ class DestinationExam:
             self.section.fact("credential", words if len(found) == 1 else f"{words} [{', '.join(of)}]")
 
     def _tell_no_credential(self, project: NormalizedName) -> None:
-        """None was found offline, where it may be a matter of what the workflows will have."""
+        """Report a missing credential, which a workflow may have."""
         section, name, offline = self.section, self.repository.name, self.options.offline
         on_github = hostname_of(self.repository.url) in HOSTS["github"] | HOSTS["releases"]
         needed = self.repository.capabilities.public or on_github
@@ -179,7 +179,7 @@ class DestinationExam:
     def _tell_names(
         self, projects: Sequence[NormalizedName], files: Sequence[Distribution]
     ) -> tuple[NormalizedName, ...]:
-        """What the index says about the projects' names, versions and hashes; the projects that are known to be new."""
+        """Check names, versions and hashes of the projects on the index. Returns the new projects."""
         section, repository = self.section, self.repository
         silent = any(each.startswith("PA5") or each in _WRONG_ADDRESS for each in section.codes)
         if self.options.offline or silent or not isinstance(repository, LegacyRepository):
@@ -209,7 +209,7 @@ class DestinationExam:
         return tuple(new) if known else ()
 
     def _tell_names_unasked(self, projects: Sequence[NormalizedName]) -> None:
-        """What can be said about names without asking: only whether an index would ever give them."""
+        """Check names offline: whether an index would ever allow them."""
         if not self.repository.capabilities.public:
             return
         for project in projects:
@@ -294,7 +294,7 @@ class DestinationExam:
     # Trusted publishing
 
     def _tell_publishers(self, new: Sequence[NormalizedName]) -> None:
-        """Tell the publisher of each project as the fields of the index's form; find what N new projects need."""
+        """Show the publisher of each project as the fields of the form of the index, and check the needs of new projects."""
         if not trusts_publishers(self.stated):
             return
         own = self._own_publisher()

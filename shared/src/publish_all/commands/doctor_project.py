@@ -76,7 +76,7 @@ class Section:
         self._facts.append(Fact(label=label, text=text))
 
     def hear(self, event: Event) -> None:
-        """Keep findings and notes, to be told once and in their place; pass progress on.
+        """Collect findings and notes for the report, and forward progress events.
 
         The findings of a preflight are in its result.
         """

@@ -136,7 +136,7 @@ def find_pip(environment: Mapping[str, str]) -> tuple[str, ...] | None:
 
 
 def _settings(clients: Sequence[Client], runtime: Runtime, cwd: Path) -> ClientSettings:
-    """What the installers of the command are configured to. uv and Poetry do not read what pip is."""
+    """The configuration of the installers in the command. uv and Poetry do not read that of pip."""
     environment = runtime.environment
     pips = [each for each in clients if each.tool is Tool.PIP]
     # One that runs in an environment which uv or Poetry would have to make first is not asked.
@@ -184,7 +184,7 @@ def _survey(
     cwd: Path,
     ours: str,
 ) -> tuple[tuple[Place, ...], tuple[str, ...], tuple[str, ...]]:
-    """Look into the command and the files that it names. `ours` is the address of our index, up to its path.
+    """Check the command and the files in it. `ours` is the URL of our index without its path.
 
     Returns places beside our index, and the names of uv's indexes and of Poetry's sources to be given ours.
     """
@@ -254,7 +254,7 @@ def _folders(client: Client, environment: Mapping[str, str], cwd: Path) -> tuple
 
 
 def _refusal(places: Sequence[Place], index: Index, cwd: Path) -> UsageError:
-    """Why the command is not started, and what to write instead."""
+    """The error for a command that is not started, with the command to use instead."""
     said = [_words(each, index, cwd) for each in places[:_PLACES_SHOWN]]
     if len(places) > len(said):
         said.append(f"and {len(places) - len(said)} more")

@@ -34,7 +34,7 @@ def _never() -> AbstractContextManager[Cancellation]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishOptions:
-    """What to publish and how; also what `doctor` and `check` look at.
+    """The options of `publish`, `doctor` and `check`.
 
     `files` are published as they are, instead of the project; `variants` names some of the build
     variants, `itself` asks for the project and none of them; `build` False uses the files of the last build, or

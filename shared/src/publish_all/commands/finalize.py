@@ -1,4 +1,4 @@
-"""List what several jobs have pushed to an OCI registry: one write of the index for each release."""
+"""List files in an OCI registry that several jobs have pushed, with one write of the index per release."""
 
 from __future__ import annotations
 

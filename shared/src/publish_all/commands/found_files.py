@@ -1,4 +1,4 @@
-"""Files that were built before: those that a manifest lists, or those in the output folder that fit by name.
+"""The files of earlier builds: those in a manifest, or those in the output folder with matching names.
 
 What fits by name the host's own `build` may have left, or another job handed over. Nothing proves where it comes
 from, so that it is listed before anything is uploaded, and files that git tracks are left out: a pull request can
@@ -42,7 +42,7 @@ from publish_all.version.git import one_line
 def files_built_before(
     config: ProjectConfig, options: PublishOptions, output: Path, listener: Listener
 ) -> FoundFiles:
-    """The files that the manifest of this checkout lists, or else those in the output folder that fit by name.
+    """The files in the manifest of this checkout, or else those in the output folder with matching names.
 
     Raises `UsageError` where nothing fits, or more than one set of files, and `CheckError` for listed files
     that are not as they were built.

@@ -216,7 +216,7 @@ def _pages(options: InitOptions, pipeline: Pipeline, services: tuple[Service, ..
 
 
 def _logins(stated: Mapping[str, str], pipeline: Pipeline, kept: Mapping[str, Login]) -> Mapping[str, Login]:
-    """The secrets of destinations, with the names that they have. Raises `UsageError` for what can't be chosen."""
+    """The secrets of destinations and their names. Raises `UsageError` for an invalid choice."""
     for name, how in stated.items():
         if name and name not in pipeline.destinations:
             raise UsageError(f"--auth {name}={how}: nothing is published to {name!r}")
@@ -258,7 +258,7 @@ def _products(variants: Iterable[NewVariant], found: Found, *, include_base: boo
 
 
 def _destinations(stated: Iterable[str], found: Found) -> tuple[tuple[str, ...], tuple[NewRepository, ...]]:
-    """The names to publish to, and those of them that the project does not state yet. Raises `UsageError`."""
+    """The destinations, and those of them that are not configured in the project yet. Raises `UsageError`."""
     known = {normalized(each.name): each for each in found.known}
     names: list[str] = []
     new: list[NewRepository] = []
@@ -360,7 +360,7 @@ def _version_notes(settings: Settings, found: Found) -> Iterator[str]:
 
 
 def _gates_left_out(tests: tuple[str, ...], found: Found) -> Iterator[str]:
-    """Notes on what tests or lints in a workflow that publishes, and in none that is written here."""
+    """Notes on test and lint commands in workflows that publish, if the new workflow does not have them."""
     text = " ".join(tests)
     words = set(text.split())
     runs_pytest = "pytest" in words or "hatch test" in text
@@ -406,7 +406,7 @@ def _github_file(found: Found) -> tuple[Path, list[str]]:
 
 
 def _others_without_publishing(path: Path, found: Found) -> Iterator[Change]:
-    """The workflows that would publish at the same events as ours, without what publishes."""
+    """The workflows that would publish for the same events as ours, without their publish jobs."""
     made = found.migration
     for other in made.replaceable:
         if other != path:
@@ -416,7 +416,7 @@ def _others_without_publishing(path: Path, found: Found) -> Iterator[Change]:
 
 
 def _gitlab_file(found: Found) -> tuple[Path, list[str]]:
-    """The file itself; beside one made by hand, another one for that to include."""
+    """The path of the pipeline. If there is a hand-made one, another path, which that one can include."""
     path = found.repository / _GITLAB
     text = current(path)
     if text is None or is_ours(text):

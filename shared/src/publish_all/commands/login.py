@@ -65,7 +65,7 @@ def logout(
     runtime: Runtime | None = None,
     forget: Callable[..., bool] = keyring.forget,
 ) -> tuple[str, ...]:
-    """Remove what `login` has stored for the same repository, project and user. Returns a row of `COLUMNS`."""
+    """Remove the credential that `login` has stored for this repository, project and user. Returns a row of `COLUMNS`."""
     request = _request(repository, directory, project, username, runtime)
     user = request.username or request.config.username or TOKEN_USER
     removed = forget(request.url, user, project=project)

@@ -44,7 +44,7 @@ _HIDDEN = frozenset({401, 403, 404})
 
 
 class ListedFile(NamedTuple):
-    """One file. `bytes`, `uploaded` and `requires_python` are empty where the repository does not tell them.
+    """One file. `bytes`, `uploaded` and `requires_python` are empty if the repository does not have them.
 
     `source` is the address of the repository that the package is linked to. `yanked` is the reason, or `yes`.
     """
@@ -115,7 +115,7 @@ def _source(config: ProjectConfig | None, options: ConnectionOptions, listener: 
 
 @contextmanager
 def _in_our_words() -> Iterator[None]:
-    """Raise what a repository refused with its findings and exit code; a `ServeError` is for clients of an index."""
+    """Raise errors of a repository with their findings and exit codes instead of a `ServeError` for clients."""
     try:
         yield
     except ServeError as error:
@@ -158,7 +158,7 @@ def _projects(
 
 
 class _Wanted(NamedTuple):
-    """The release that fits a requirement, and its files; the `pin` names it alone, with its extras."""
+    """The release for a requirement, and its files. `pin` is the exact requirement with extras."""
 
     project: NormalizedName
     version: Version
@@ -177,7 +177,7 @@ def download(
     listener: Listener = ignore,
     run: Run = run,
 ) -> tuple[DownloadedFile, ...]:
-    """Fetch all files of the newest release that fits each requirement, each checked by its sha256.
+    """Download all files of the newest matching release of each requirement, and check their SHA-256 digests.
 
     `pre` allows pre-releases where the requirement does not name one. With `dependencies` pip fetches what
     the releases need, for itself or for the `target`, through an index of these options: private names from the
@@ -264,7 +264,7 @@ def _parse(text: str) -> Requirement:
 
 
 def _wanted(source: IndexSource, requirement: Requirement, *, pre: bool) -> _Wanted:
-    """The newest release that fits. A yanked file fits only where its version is named exactly (PEP 592)."""
+    """The newest matching release. A yanked file matches only its exact version (PEP 592)."""
     project = canonicalize_name(requirement.name)
     page = source.page(project, None)
     releases = _releases(page.files) if page is not None else {}

@@ -1,4 +1,4 @@
-"""What the Poetry plugin needs to make Poetry, in its own process, know our versions and repositories.
+"""Functions for the Poetry plugin, which give our versions and repositories to Poetry.
 
 Everything is in memory. Imports nothing that costs time: it is imported for each of Poetry's commands, and what
 more it takes when a project is read that takes its version from publish-all.
@@ -70,7 +70,7 @@ def _version(
 
 
 def static_sdists(pyproject: Mapping[str, Any]) -> None:
-    """Let the sdists that Poetry builds in its own process state the version, if the project asks us for it."""
+    """Write the version to sdists that Poetry builds in its process, if the project takes it from us."""
     if "publish-all" not in pyproject.get("tool", {}):
         return
     from publish_all.version.static import asks_us
@@ -84,7 +84,7 @@ def static_sdists(pyproject: Mapping[str, Any]) -> None:
 
 
 def configures_version(pyproject: Mapping[str, Any]) -> bool:
-    """Whether `[tool.publish-all.version]` says anything: then setting the version is ours."""
+    """Whether `[tool.publish-all.version]` has settings, so that we set the version."""
     ours = pyproject.get("tool", {}).get("publish-all", {})
     return isinstance(ours, Mapping) and bool(ours.get("version"))
 
@@ -124,7 +124,7 @@ def repository_for_poetry(
 def connection_of_poetry(
     name: str, *, username: str, password: str, ca_cert: str, client_cert: str
 ) -> ConnectionOptions:
-    """How Poetry's command line says that its repository is reached; an empty text says nothing."""
+    """The connection options of Poetry's command line. Empty texts are ignored."""
     from publish_all._secret import Secret
     from publish_all.commands.destinations import ConnectionOptions
 

@@ -46,7 +46,7 @@ Reach = dict[str, tuple[bool, frozenset[str]]]
 
 
 class Prepared(NamedTuple):
-    """All that there is before the first upload. `errors` say why a part is None or empty."""
+    """The results of all steps before the first upload. `errors` are the reasons for parts that are None or empty."""
 
     files: Sequence[FoundFiles]
     plan: tuple[RepositoryPlan, ...]
@@ -419,7 +419,7 @@ def _lacking_members(
 
 
 def _versions(repository: Repository, project: NormalizedName) -> tuple[str, ...] | None:
-    """The versions that a repository has; None where it cannot say."""
+    """The versions in a repository; None if it cannot list them."""
     from publish_all._temporary import temporary_folder
 
     with temporary_folder() as folder:
@@ -473,7 +473,7 @@ def _check_version(
     options: PublishOptions,
     listener: Listener,
 ) -> None:
-    """Tell what the working tree and its tags have against publishing this version. Raises `CheckError`, `VersionError`.
+    """Report findings about the working tree and its tags against publishing this version. Raises `CheckError`, `VersionError`.
 
     There is nothing to tell where only build variants have a version.
     """

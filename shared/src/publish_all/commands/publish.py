@@ -43,7 +43,7 @@ class PublishResult:
 
 
 def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishResult:
-    """Publish, or with `dry_run` say what would be done.
+    """Publish, or show the plan with `dry_run`.
 
     Nothing is uploaded anywhere before all checks and all preflights have passed. Raises
     `PublishAllError` of the branch that fits as long as nothing is uploaded; what became of each file
@@ -136,7 +136,7 @@ def _rehearsal(config: ProjectConfig | None, options: PublishOptions, listener: 
 def _open_journal(
     config: ProjectConfig, options: PublishOptions, listener: Listener
 ) -> Iterator[tuple[Journal, bool]]:
-    """The journal of the checkout, which is locked meanwhile; and whether the run before was killed.
+    """The journal of the checkout, which is locked meanwhile, and whether the last run was killed.
 
     It is kept in memory only where there is no folder or no lock for it, which is said: two runs must not write to one.
     """
@@ -181,7 +181,7 @@ def _before_publish(config: ProjectConfig, options: PublishOptions, listener: Li
 def _gate(
     planned: RepositoryPlan, options: PublishOptions, listener: Listener, failures: list[PublishAllError]
 ) -> Gate:
-    """Installs and imports what the test index, the first repository, now has; an error goes into `failures`."""
+    """Install and import the files of the test index, the first repository. Errors are added to `failures`."""
 
     def gate(report: RepositoryReport) -> str | None:
         if report.name != planned.repository.name:

@@ -201,7 +201,7 @@ def _ensure_same(url: object, secret: object, config: RepositoryConfig, login: C
 
 
 def _toml(text: str, config: RepositoryConfig, login: Credential | None, tool: Tool) -> str:
-    """The text with a new table for the repository; unchanged where there is one that says the same."""
+    """The text with a new table for the repository; unchanged if it already exists."""
     import tomlkit
 
     document: Any = tomlkit.parse(text)
@@ -266,7 +266,7 @@ def _ini(text: str) -> configparser.RawConfigParser:
 
 
 def with_item(text: str, section: str, key: str, item: str, *, first: tuple[str, ...] = ()) -> str:
-    """The text of an INI file with one item more in an option that holds a list, one a line.
+    """The text of an INI file with one more item in an option that is a list of lines.
 
     Where the option is not stated, `first` are the items that it means by default. The text is
     unchanged if the item is there, and every other byte stays. Raises `configparser.Error`.

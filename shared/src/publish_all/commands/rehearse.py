@@ -92,7 +92,7 @@ def _install_and_import(
 
 
 def _alone(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without what would let the new environment see another."""
+    """The environment variables without those that make another Python environment visible."""
     others = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"}
     return {name: value for name, value in environment.items() if name not in others}
 

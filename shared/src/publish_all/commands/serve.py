@@ -95,7 +95,7 @@ def serve(
 
 @contextmanager
 def open_index(options: IndexOptions, *, listener: Listener, local: bool = True) -> Iterator[Index]:
-    """The index, ready to be run; what it keeps in passing is removed at the end. Raises `PublishAllError`.
+    """The index, ready to run. Its temporary files are removed at the end. Raises `PublishAllError`.
 
     `local`: it listens on this machine only.
     """
@@ -190,7 +190,7 @@ def _fallback(url: str, *, guarded: bool) -> Fallback:
 
 
 def _cache_dir() -> Path:
-    """The user's cache folder; for a user who can have none, a temporary one that goes with this process."""
+    """The cache folder of the user, or a temporary one for users without a home."""
     folder = user_cache_path("publish-all", appauthor=False) / "index"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,4 +1,4 @@
-"""The page of a static index for people: what there is, and the lines that install it; pure.
+"""The start page of a static index: the packages and their install commands. No I/O.
 
 Plain HTML and CSS without scripts. All text is escaped, since names and versions may be anyone's.
 """

@@ -1,4 +1,4 @@
-"""What we remember of a checkout: manifests, journal and lock, in the user's state folder; and the lock itself.
+"""The state of a checkout in the user's state folder: manifests, journal and lock.
 
 Nothing in the checkout itself counts as our own memory: a pull request can put any file there. So the folder
 is keyed by the checkout's real path, and one inside of the checkout is not used.
@@ -27,7 +27,7 @@ _KEY_LENGTH = 16
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckoutState:
-    """The files about one checkout. `problem` says why the folder cannot be used; then nothing is kept there."""
+    """The files about one checkout. `problem` says why the folder cannot be used; then nothing is stored."""
 
     folder: Path
     problem: str | None = None
@@ -46,7 +46,7 @@ class CheckoutState:
 
 
 def state_of(root: Path, runtime: Runtime, *, make: bool = False) -> CheckoutState:
-    """The state of the checkout of the project at `root`. With `make`, the folder is made where it is missing."""
+    """The state of the checkout of the project at `root`. With `make`, a missing folder is created."""
     name = re.sub(r"[^A-Za-z0-9.-]+", "_", root.resolve().name)[:40]
     state = runtime.places().state
     if state is None:
@@ -91,7 +91,7 @@ class CannotLockError(PublishAllError):
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[bool]:
-    """One publish at a time: hold the lock for as long as the context lasts; whether the run before was killed.
+    """Hold the lock during the context, so that only one publish runs. Yields whether the last run was killed.
 
     The operating system drops the lock when its process dies. The file holds the number of a process until that
     process ends in order, which is later than its run: one that is killed before it could tell its user how the run

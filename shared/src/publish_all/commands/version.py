@@ -1,4 +1,4 @@
-"""Tell the version, compare or write all the places that say it, or make a release step.
+"""Show the version, compare or write its places, or release it.
 
 A version is tried in a copy of the checkout before anything is changed: only the build backend knows what it makes
 of the files and the tags (`tag_regex`, a module that computes the version, a setup.py), so it is asked, and not
@@ -47,7 +47,7 @@ _NOTHING_SAID = Version("0.0.0")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VersionOptions:
-    """What to do; nothing of it: tell the version. At most one of `check`, `sync`, `set_to` and `release`.
+    """The options. By default, the version is shown. At most one of `check`, `sync`, `set_to` and `release`.
 
     `confirm` is shown a release before anything is done, and may refuse it. `dry_run` writes nothing.
     `members` asks for the members of the workspace of these names, empty for all of them.
@@ -150,7 +150,7 @@ def _sharing(run: ProjectConfig) -> Iterator[ProjectConfig]:
 def version(
     options: VersionOptions, config: ProjectConfig | None = None, *, listener: Listener = ignore
 ) -> VersionResult:
-    """Raises `UsageError` for what does not go together, `VersionError` where there is no version.
+    """Raises `UsageError` for options that cannot be combined, and `VersionError` without a version.
 
     `config` is a member of a workspace, whose release is planned and not carried out.
     """

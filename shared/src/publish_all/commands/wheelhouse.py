@@ -39,7 +39,7 @@ _SYSTEMS = {"mac": ("darwin", "Darwin", "posix"), "win": ("win32", "Windows", "n
 
 
 class DownloadedFile(NamedTuple):
-    """One file. Its `state` is "was there" where the folder had it already with the same bytes, else "fetched"."""
+    """One file. Its `state` is "was there" if the folder already had it with the same content, else "fetched"."""
 
     project: NormalizedName
     version: str
@@ -50,7 +50,7 @@ class DownloadedFile(NamedTuple):
 
 
 class Target(NamedTuple):
-    """The machine that a folder is for, with CPython in the version `python`, as `3.11`.
+    """The target machine, with its version of CPython, such as `3.11`.
 
     `tags` are the platforms of wheels that it takes, `uv` is what `uv pip compile --python-platform` calls it (None: it
     does not know it), and `markers` are the values of environment markers there.
@@ -63,7 +63,7 @@ class Target(NamedTuple):
 
 
 def parse_target(platform: str | None, python: str | None) -> Target | None:
-    """The target with the newest platform tag that it takes; None if nothing is stated. Raises `UsageError`."""
+    """The target with its newest platform tag; None without options. Raises `UsageError`."""
     if platform is None and python is None:
         return None
     old, _, rest = (platform or "").partition("_")

@@ -35,10 +35,10 @@ _Names: TypeAlias = "Mapping[str, tuple[_Binding, ...]]"
 
 
 class _Binding(NamedTuple):
-    """The expression or import that binds a name, where names have been bound as in `names`.
+    """The expression or import that binds a name, with the earlier bindings `names`.
 
-    `name` is what an import takes from the module, or the module itself. `opaque` says what binds it that has no
-    value here.
+    `name` is the imported name, or the module itself. `opaque` describes a binding whose value is
+    unknown.
     """
 
     node: ast.AST
@@ -48,12 +48,12 @@ class _Binding(NamedTuple):
 
 
 def _get(names: _Names, name: str) -> tuple[_Binding, ...]:
-    """What the name may be bound to. A star import binds `*`: perhaps every name."""
+    """The possible bindings of a name. A star import binds `*`, which may be any name."""
     return names.get(name) or names.get(_STAR) or ()
 
 
 class SourceFile(NamedTuple):
-    """One Python file: its text as UTF-8, in which `ast` counts columns, and what its names are bound to in the end."""
+    """One Python file: its text as UTF-8, in which `ast` counts columns, and the final bindings of its names."""
 
     path: Path
     text: bytes
@@ -68,12 +68,12 @@ class SourceFile(NamedTuple):
         return slice(starts[node.lineno - 1] + node.col_offset, end)
 
     def segment(self, node: ast.expr) -> str:
-        """The node as it is written."""
+        """The source text of the node."""
         return self.text[self.span(node)].decode()
 
 
 class Attribute(NamedTuple):
-    """A version and the expression that says it, in the file to which re-exports have led.
+    """A version and its expression, in the file that defines it (after re-exports).
 
     `is_literal`: it is one literal, so that another version can be written there.
     """
@@ -308,7 +308,7 @@ class _Reader:
                 raise _failure(file, node, f"{binding.name} is a module, not a version")
 
     def evaluate(self, file: SourceFile, node: ast.expr, names: _Names) -> _Value:
-        """The value of an expression, where names have what `names` says."""
+        """The value of an expression with these bindings of names."""
 
         def plain(inner: ast.expr) -> _Plain:
             return self.evaluate(file, inner, names).plain
@@ -438,7 +438,7 @@ def _failure(file: SourceFile, node: ast.AST, message: str) -> VersionError:
 
 
 def rewritten(found: Attribute, version: Version) -> bytes:
-    """The contents of the file with another version: the bytes of the literal change, no others.
+    """The contents of the file with another version. Only the literal changes.
 
     Quotes, prefixes and what surrounds it stay. Raises `VersionError` where the version is not one literal.
     """
@@ -475,7 +475,7 @@ def _edits(found: Attribute, node: ast.expr, version: Version) -> Iterator[tuple
 
 
 def _string(literal: str, old: str, new: str) -> str:
-    """The literal, which may be several side by side, as one that says `new`."""
+    """One literal with `new`, in place of one or more adjacent literals."""
     match = _LITERAL.match(literal)
     if match is None:
         return f'"{new}"'

@@ -90,7 +90,7 @@ def planned(config: ProjectConfig, version: Version) -> tuple[tuple[Place, ...],
 
 
 def write_all(contents: Mapping[Path, bytes]) -> dict[Path, bytes]:
-    """Replace the contents of files, of all or of none. Gives what they held before; new ones held nothing.
+    """Replace the contents of all files or of none. Returns the old contents of existing files.
 
     Raises `VersionError` when one cannot be written; the others are then as they were.
     """
@@ -124,7 +124,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 class ReleasePlan(NamedTuple):
-    """What a release step does: these places get the version, one commit holds that, this tag names it.
+    """The steps of a release: the places to change, the commit and the tag.
 
     `changes` is empty where all places say the version already; then nothing is committed. `since` is
     the last release's tag, `push` the command that publishes commit and tag. `others` are releases of other members of
@@ -159,7 +159,7 @@ def plan_release(
     environment: Mapping[str, str],
     run: Run = _process.run,
 ) -> ReleasePlan:
-    """Work out the release of version `text`. `current` is the version as it is now, None if unknown.
+    """Compute the release of version `text`. `current` is the current version, None if unknown.
 
     Raises `UsageError` for a tree with changes, a tag that exists and a version that is not higher.
     """

@@ -40,7 +40,7 @@ _Git: TypeAlias = Callable[..., Completed]
 
 
 class Described(NamedTuple):
-    """HEAD is `distance` commits after the commit that has the tag `tag`, which says `version`.
+    """HEAD is `distance` commits after the commit with the tag `tag` of `version`.
 
     `beside` are the other version tags of that commit; `node` is HEAD's full hash. Untracked files do
     not make a tree dirty. `higher` is a tag of a higher version on a commit before, which is further away: a
@@ -66,7 +66,7 @@ class Untagged(NamedTuple):
 
 
 class NoRepository(NamedTuple):
-    """Git can't tell. `problem` is set where there is a repository, and it is git that fails."""
+    """There is no usable repository. `problem` is set if git itself fails."""
 
     reason: str
     problem: VersionError | None = None
@@ -288,7 +288,7 @@ def _above_with_git(root: Path) -> Path | None:
 
 
 def one_line(text: str) -> str:
-    """What a process said, on one line and without control characters, for a message."""
+    """The output of a process on one line without control characters, for messages."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "".join(character if character.isprintable() else " " for character in " ".join(lines[:3]))
 

@@ -236,7 +236,7 @@ def _toml_places(files: Files, path: Path) -> Iterator[Place]:
 
 
 def _pattern_places(files: Files, path: Path, pattern: str) -> Sequence[Place]:
-    """Raises `VersionError` where the pattern fits several versions: one of them is not the project's."""
+    """Raises `VersionError` if the pattern matches several versions, which cannot all be that of the project."""
     expression = _pattern(pattern)
 
     def find(text: str) -> Sequence[tuple[int, int]]:

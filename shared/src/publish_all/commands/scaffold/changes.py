@@ -35,7 +35,7 @@ def masked(text: str) -> str:
 
 
 class Change(NamedTuple):
-    """One file as it is and as it is to be. `before` is None for a new one, `after` for one to remove; `name` is how it is shown."""
+    """A change of one file. `before` is None for a new file, `after` for a removed one; `name` is for messages."""
 
     path: Path
     name: str
@@ -52,7 +52,7 @@ class Change(NamedTuple):
 
     @property
     def diff(self) -> str:
-        """The change as a unified diff, with what may be a credential masked."""
+        """The change as a unified diff, with credentials masked."""
         old = "/dev/null" if self.before is None else f"a/{self.name}"
         new = "/dev/null" if self.after is None else f"b/{self.name}"
         before, after = ((each or "").splitlines() for each in (self.before, self.after))

@@ -88,7 +88,7 @@ class VersionChoice(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What `[tool.publish-all]` is to say. `host_tables` are tables of Poetry or Hatch, by key path; `requirement` brings us into builds."""
+    """The contents of `[tool.publish-all]`. `host_tables` are tables of Poetry or Hatch, by key path; `requirement` brings us into builds."""
 
     publish_to: tuple[str, ...]
     repositories: tuple[NewRepository, ...] = ()

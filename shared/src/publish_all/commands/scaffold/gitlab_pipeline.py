@@ -139,7 +139,7 @@ def _rules(pipeline: Pipeline, repository: str | None = None) -> list[dict[str, 
 
 
 def kept_in_pipeline(values: Mapping[str, Any]) -> Kept:
-    """What a file that `gitlab_pipeline` has made says, with what a person has changed in it since."""
+    """The choices in a file of `gitlab_pipeline`, including changes by the user."""
     tables = {key: each for key, each in values.items() if isinstance(each, Mapping)}
     jobs = {key: each for key, each in tables.items() if "script" in each}
     rules = "\n".join(str(each.get("rules")) for each in jobs.values())

@@ -262,7 +262,7 @@ def _told(made: Iterable[HandMade]) -> Iterator[str]:
 
 
 class _Destination(NamedTuple):
-    """The name of a destination, the repository to state for it, and what to tell."""
+    """The name of a destination, its repository to configure, and a note."""
 
     name: str = ""
     new: choices.NewRepository | None = None
@@ -386,13 +386,13 @@ class HandMade:
 
     @property
     def tag_prefix(self) -> str | None:
-        """What the patterns of its tags begin with, None if with nothing that says so."""
+        """The common prefix of its tag patterns, None if there is none."""
         matches = map(_TAGS.match, self._workflow.tags)
         return next((match["prefix"] for match in matches if match), None)
 
     @property
     def at_release(self) -> bool:
-        """Whether it may run for what starts ours, or is only started by hand: a release makes a tag."""
+        """Whether it may run for the events of our workflow, or is started by hand only. A release also creates a tag."""
         if self._publishing and all(at == {"branches"} for at in self._at):
             return False
         triggers = {*self._workflow.triggers} - {"workflow_dispatch"}
@@ -494,7 +494,7 @@ class HandMade:
     def _read_step(
         self, step: Step, job: Job, combination: Mapping[str, str], folders: _Folders
     ) -> list[Upload]:
-        """Follow a step. Gives what it uploads."""
+        """Follow a step, and return its uploads."""
         variables = {"GITHUB_WORKSPACE": _ROOT, **self._workflow.env, **job.env, **step.env}
         known = {f"matrix.{key}": value for key, value in combination.items()}
         known |= {f"env.{key}": value for key, value in variables.items()}
@@ -595,7 +595,7 @@ class HandMade:
                 self._secrets |= {key.partition(".")[2]: login} if login else {}
 
     def _copy(self, arguments: Sequence[str], folders: _Folders) -> bool:
-        """Note what lies where now. False for what only part of is copied (`--exclude`, `dir/.`)."""
+        """Record a copy. False if only a part is copied (`--exclude`, `dir/.`)."""
         paths = [each for each in arguments if not each.startswith("-")]
         if len(paths) < 2 or any(each.startswith(("--exclude", "--include")) for each in arguments):
             return False
@@ -789,7 +789,7 @@ def _upload_of(words: tuple[str, ...], variables: Mapping[str, str]) -> Upload |
 
 
 def _stated(words: Sequence[str], names: Iterable[str], variables: Mapping[str, str]) -> str | None:
-    """What an option or else a variable of these names says."""
+    """The value of an option, or else of a variable, with these names."""
     for index, word in enumerate(words):
         option, equals, value = word.partition("=")
         if word in names and index + 1 < len(words):
@@ -806,5 +806,5 @@ def _login(secret: str | None, user: str | None) -> choices.Login | None:
 
 
 def _username(stated: str | None) -> str:
-    """A user as our workflow states it, empty for that of a token."""
+    """The user name for our workflow, empty for a token."""
     return "" if stated in {None, "__token__"} else _STATED.sub(r"${{ \1 }}", stated or "")

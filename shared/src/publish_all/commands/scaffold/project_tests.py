@@ -1,4 +1,4 @@
-"""The commands that test a project, by what it has: nox, tox, Hatch's environments, else pytest with what it needs.
+"""The test commands of a project: nox, tox, Hatch's environments, or else pytest with its requirements.
 
 They run where nothing is installed but uv, and the first time: what the project does not have is not asked for, nor
 is lint, as nothing says which of its files pass.
@@ -27,7 +27,7 @@ _REQUIREMENTS = (
 
 
 class _Place(NamedTuple):
-    """Where requirements of the tests are stated: `arguments` by the installer that they are for."""
+    """The place of test requirements, with `arguments` by installer."""
 
     name: str
     requirements: tuple[str, ...]

@@ -33,7 +33,7 @@ _REPLACED = frozenset({"poetry-dynamic-versioning", "hatch-vcs"})
 
 
 def with_settings(text: str, settings: Settings) -> str:
-    """The text with `[tool.publish-all]` and what belongs to it. What it says there already stays.
+    """The text with `[tool.publish-all]` and related tables. Existing settings are kept.
 
     Raises `ConfigurationError` where an edit can't be made without changing something else.
     """
@@ -65,14 +65,14 @@ def with_settings(text: str, settings: Settings) -> str:
 
 
 def _with_table(text: str, path: tuple[str, ...], values: Mapping[str, Any]) -> str:
-    """The text with a table of the values that are not None; one that is there stays as it is."""
+    """The text with a table of the values that are not None. An existing table is kept."""
     if path[-1] in table(loads(text), *path[:-1]):
         return text
     return _appended(text, path, {key: value for key, value in values.items() if value is not None})
 
 
 def _with_version(text: str, version: VersionChoice, requirement: str = OURS) -> str:
-    """The text with the version source, and wired to it. A `sync` or prefix that is stated stays."""
+    """The text with the version source, and the build backend connected to it. Existing `sync` and prefix are kept."""
     path = (*_BASE, "version")
     stated = table(loads(text), *path)
     wanted: dict[str, Any] = {}

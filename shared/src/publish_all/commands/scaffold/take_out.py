@@ -1,4 +1,4 @@
-"""A workflow's text without some of its jobs and steps, with every other byte as it is. Pure."""
+"""Remove jobs and steps from the text of a workflow, without changing the rest. No I/O."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def without(
 
 
 def _block(lines: list[str], start: int) -> Iterable[int]:
-    """The lines of what begins at `start`: those that are indented more, comments above, and one empty line before."""
+    """The lines of the entry at `start`: its indented lines, comments above it, and one empty line before."""
     indent = _indent(lines[start])
     end = start + 1
     while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > indent):

@@ -59,7 +59,7 @@ class Source(NamedTuple):
         return f"{name}=={self.revision or __version__}" if pinned else name
 
     def of_poetry(self, subfolder: str) -> Mapping[str, object]:
-        """What `[tool.poetry.requires-plugins]` of the project in this folder is to say; None is what it is not to."""
+        """The entries to add to `[tool.poetry.requires-plugins]`; None for entries to remove."""
         if not (self.git or self.checkout or self.wheels):
             return {NAME: None, PLUGIN: f">={__version__}"}
         extras: Mapping[str, object] = {"extras": ["cli"]}
@@ -152,7 +152,7 @@ def read_page(url: str) -> str | None:
 
 
 def missing_from_index(runtime: Runtime, *, read: Callable[[str], str | None] | None = None) -> str | None:
-    """What to tell where the index that pip or uv is configured to has not got us; None where it has. Never raises."""
+    """A note if the configured index of pip or uv does not have publish-all, else None. Never raises."""
     tools = runtime.known(None).tools
     stated = [
         *(tools.variable(each) for each in _INDEX_VARIABLES),
