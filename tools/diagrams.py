@@ -101,11 +101,11 @@ def release() -> str:
         for x in columns[:2]:
             drawing.arrow((x + width, y + 30), (x + width + 14, y + 30))
     drawing.arrow((365, 70), (365, 90), (75, 90), (75, 108))
-    drawing.box(10, 200, 420, 40, PLAIN, "until here nothing has been uploaded anywhere")
+    drawing.box(10, 200, 420, 40, PLAIN, "nothing is uploaded before this point")
     drawing.arrow((365, 170), (365, 198))
     drawing.arrow((75, 240), (75, 298))
     drawing.box(155, 255, 275, 32, PLAIN, "one repository after the other")
-    drawing.box(10, 400, 275, 60, PLAIN, "journal", "who runs it again goes on here")
+    drawing.box(10, 400, 275, 60, PLAIN, "journal", "the next run resumes here")
     drawing.arrow((75, 360), (75, 398))
     return drawing.svg()
 

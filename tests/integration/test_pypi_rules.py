@@ -151,7 +151,7 @@ def test_a_project_without_files_is_not_new(make_world: Callable[[str], World]) 
     world.pypi.held[NAME] = {}
     world.pypi.get = lambda path: Answer(404) if path.startswith("/pypi/") else None
     seen = world.doctor()
-    assert (seen.codes, seen.told("name")) == ([], [f"{NAME}: there, with 0 files"])
+    assert (seen.codes, seen.told("name")) == ([], [f"{NAME}: exists, with 0 files"])
 
 
 def test_an_archived_project_that_has_all_files_is_in_order(make_world: Callable[[str], World]) -> None:

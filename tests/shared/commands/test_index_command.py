@@ -107,7 +107,7 @@ def test_a_project_that_publishes_nothing_has_no_private_names(tmp_path: Path) -
 
 
 def test_a_fallback_needs_private_names(options_for: Callable[..., IndexOptions]) -> None:
-    with pytest.raises(UsageError, match="private names") as caught:
+    with pytest.raises(UsageError, match="--fallback needs --private") as caught:
         routing_of(options_for(fallbacks=("https://pypi.test/simple/",)), None)
     assert "--private" in (caught.value.hint or "")
     # One that nobody asked for is just not there.

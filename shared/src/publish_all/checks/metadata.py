@@ -92,7 +92,7 @@ def check_readme(opened: Opened) -> Iterator[Finding]:
     if problem is not None:
         yield opened.found(
             known.README_DOES_NOT_RENDER,
-            f"the description does not render as {kind}" + (f": {problem}" if problem else ""),
+            f"the readme does not render as {kind}" + (f": {problem}" if problem else ""),
         )
 
 
@@ -116,7 +116,7 @@ def _readme_problem(description: str, kind: str, variant: str) -> str | None:
             rendered = markdown.render(description, variant=variant)
         case _:
             return f"the content type is {kind!r}"
-    return " ".join(problems.getvalue().split()) if rendered is None else None
+    return " ".join(problems.getvalue().replace("<string>:", "line ").split()) if rendered is None else None
 
 
 def check_classifiers(opened: Opened) -> Iterator[Finding]:

@@ -79,7 +79,7 @@ class VersionCommand(UseCaseCommand):
             yield f"the version comes from {result.version.source}"
             yield from result.version.explanation
         if options.check and not result.findings:
-            agreed = count(len(result.places), "place agrees", "places agree")
+            agreed = count(len(result.places), "place has this version", "places have this version")
             yield (
                 agreed
                 if result.compared

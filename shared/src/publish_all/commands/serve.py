@@ -155,7 +155,7 @@ def routing_of(options: IndexOptions, config: ProjectConfig | None) -> Routing:
     default = options.default_fallback if private else None
     stated = options.fallbacks or ((default,) if default is not None else ())
     if stated and not private:
-        msg = "a fallback needs private names, which are never taken from it"
+        msg = "--fallback needs --private: the names that are never looked up in the fallback"
         hint = 'Add --private "kindling-*" (can be repeated), or run the command in the project.'
         raise UsageError(msg, hint=hint)
     fallbacks = tuple(_fallback(each, guarded=options.password is not None) for each in dict.fromkeys(stated))

@@ -17,8 +17,8 @@ from publish_all.repositories.repository import Repository
 
 CREATES = "creates the project. Uploaded alone, because the server fails if other files are uploaded at the same time"
 OPENS = "opens the release. Uploaded alone, because the server fails if several uploads open a release at the same time"
-FOLLOWS = "after the file that opens the release, at most {limit} at a time"
-FREE = "at most {limit} at a time"
+FOLLOWS = "after the first file of the release, at most {limit} files at a time"
+FREE = "at most {limit} files at a time"
 
 
 Destination = tuple[Repository, frozenset[str] | None]

@@ -208,7 +208,7 @@ PLAN = PlanReport(
         planned("pypi", SYNAPSE, FileState.NOT_STARTED, "opens the release"),
         planned("pypi", SYNAPSE_SDIST, FileState.PRESENT, "already uploaded, with the same content"),
         planned("pypi", FABRIC, FileState.NOT_STARTED, "opens the release"),
-        planned("corp", SYNAPSE, FileState.NOT_STARTED, "at most 4 at a time"),
+        planned("corp", SYNAPSE, FileState.NOT_STARTED, "at most 4 files at a time"),
     ),
     findings=(NO_INDEX,),
 )
@@ -289,7 +289,7 @@ DOCTOR = DoctorReport(
                     "first upload",
                 ),
                 Fact(label="files", text="4 files to upload, 2.1 MB"),
-                Fact(label="name", text="kindling-synapse: there, with 12 file(s)"),
+                Fact(label="name", text="kindling-synapse: exists, with 12 file(s)"),
                 Fact(label="name", text="kindling-fabric: a new project, created by the first upload"),
                 Fact(
                     label="publisher",
