@@ -127,7 +127,7 @@ def test_yaml_can_be_read_and_its_commands_exist(block: str) -> None:
 
 @pytest.mark.parametrize("block", list(blocks("bash")))
 def test_commands_of_scripts_exist(block: str) -> None:
-    for line in block.splitlines():
+    for line in block.replace("\\\n", " ").splitlines():
         found = _PROGRAM.search(line.partition("#")[0].replace(";;", "").strip())
         if found:
             check_command(found[1])
