@@ -113,7 +113,7 @@ def prepare(
                         wrong.append(finding)
             if wrong:
                 message = f"{count(len(wrong), 'check')} failed; nothing was uploaded"
-                refused = CheckError(message, findings=wrong)
+                error = CheckError(message, findings=wrong)
                 bad = {each.name for each in checked.subjects if set(each.findings) & {*wrong}}
                 failed = frozenset(
                     each.member for of in files for each in of.distributions if each.filename in bad
@@ -122,7 +122,8 @@ def prepare(
                 others = {each.member for of in files for each in of.distributions} - failed
                 apart = failed and others and rehearsal is None and not {*wrong} & {*checked.findings}
                 if not publishes or options.dry_run or not apart:
-                    raise refused
+                    raise error
+                refused = error
     if config is not None and not options.files and options.source is None:
         # Other files are not of this working tree.
         with step():
