@@ -1,4 +1,4 @@
-"""The console script `publish-all`, also where its command line is not installed."""
+"""The console script `publish-all`, also if its command line is not installed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 
 
 def main() -> int:
-    # Modules make many objects and no garbage. What they made is not looked through again, neither
-    # while the command runs nor when the interpreter ends: together a tenth of a short command.
+    # Modules create many objects and no garbage. So the garbage collector skips them
+    # while the command runs and when the interpreter ends, which saves a tenth of a short command.
     gc.disable()
     try:
         return _run()
@@ -39,7 +39,7 @@ def _freeze() -> None:
 
 
 if __name__ == "__main__":
-    # `python -m` puts the current folder first, where modules of a project would take the place of libraries.
+    # `python -m` puts the current folder first, where modules of a project would hide libraries.
     if sys.path and sys.path[0] in {"", os.getcwd()}:  # noqa: PTH109 - nothing more is imported from there
         del sys.path[0]
     raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""Which backend builds a project (PEP 517). Pure."""
+"""The build backend of a project (PEP 517). Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from publish_all._toml import table
 
 
 class Backend(enum.Enum):
-    """Build backends of which something must be known."""
+    """Build backends with special treatment."""
 
     HATCHLING = "hatchling"
     POETRY_CORE = "poetry-core"
@@ -33,7 +33,7 @@ _BACKENDS = {
     "uv_build": Backend.UV,
     "scikit_build_core.build": Backend.SCIKIT_BUILD,
 }
-# PEP 517: a project that states no backend has setuptools'.
+# PEP 517: the default backend is setuptools.
 _DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
 _DEFAULT_REQUIRES = ("setuptools>=40.8.0",)
 
@@ -45,14 +45,14 @@ def backend_name(pyproject: Mapping[str, Any]) -> str:
 
 
 def backend_of(pyproject: Mapping[str, Any]) -> Backend:
-    """The backend of a resolved pyproject. An in-tree backend (`backend-path`) is never one that we know."""
+    """The backend of a resolved pyproject. An in-tree backend (`backend-path`) is never a known one."""
     if table(pyproject, "build-system").get("backend-path"):
         return Backend.OTHER
     return _BACKENDS.get(backend_name(pyproject), Backend.OTHER)
 
 
 def build_requires(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
-    """`build-system.requires`, or what PEP 518 says where there is none."""
+    """`build-system.requires`, or the default of PEP 518."""
     requires = table(pyproject, "build-system").get("requires", _DEFAULT_REQUIRES)
     return tuple(str(each) for each in requires)
 
@@ -60,8 +60,8 @@ def build_requires(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
 def poetry_version_counts(pyproject: Mapping[str, Any]) -> bool:
     """Whether `[tool.poetry].version` is the version: poetry-core builds it, or no backend is named.
 
-    Other backends that read the table may make another version of it, as poetry-dynamic-versioning does from
-    the tag (mtkennerly/poetry-dynamic-versioning#99): only they know it.
+    Other backends that read the table may compute another version, as poetry-dynamic-versioning does from
+    the tag (mtkennerly/poetry-dynamic-versioning#99).
     """
     named = table(pyproject, "build-system")
     return not named or _BACKENDS.get(backend_name(pyproject)) is Backend.POETRY_CORE

@@ -1,7 +1,7 @@
-"""The only module that starts git, and the one that says which `GIT_*` variables reach it.
+"""The only module that starts git, and that decides which `GIT_*` variables reach it.
 
-A repository is somebody's data: its configuration may name programs (`core.fsmonitor`, hooks), and the
-variables of the process around us may name another repository, credentials or commands. So git runs in one
+A repository is not trusted: its configuration may name programs (`core.fsmonitor`, hooks), and the
+variables of the environment may name another repository, credentials or commands. So git runs in one
 of three environments: `git_environment` for our questions, `worker_environment` for the git that a build
 backend starts, and `user_environment` for what git does for the user (commit, tag, ls-remote).
 
@@ -27,7 +27,7 @@ _KEPT = (
     "GIT_CEILING_DIRECTORIES",
     "GIT_DISCOVERY_ACROSS_FILESYSTEM",
 )
-# What git needs of the rest: programs, the user's folders, temporary files, libraries, and who called sudo,
+# Other variables that git needs: programs, the user's folders, temporary files, libraries, and the user of sudo,
 # whose repositories root may read (git-config(1), safe.directory).
 SYSTEM = frozenset(
     {
@@ -83,9 +83,9 @@ def ask_git(
     run: Run = _process.run,
     timeout: float = _TIMEOUT,
 ) -> Completed:
-    """Ask git something that changes nothing. Raises what `run` raises: `FileNotFoundError`, `TimeoutError`.
+    """Run a read-only git command. Raises the errors of `run`: `FileNotFoundError`, `TimeoutError`.
 
-    No question needs a diff that is written for people, so no external diff program runs either.
+    External diff programs do not run either.
     """
     return run(("git", *arguments), cwd=cwd, environment=git_environment(environment), timeout=timeout)
 
@@ -97,20 +97,20 @@ def git_for_user(
     run: Run = _process.run,
     timeout: float | None = None,
 ) -> Completed:
-    """Let git do something for the user, with the user's hooks, programs and credentials."""
+    """Run git for the user, with the user's hooks, programs and credentials."""
     return run(("git", *arguments), cwd=cwd, environment=user_environment(environment), timeout=timeout)
 
 
 def git_in_copy(
     *arguments: str, cwd: Path, environment: Mapping[str, str], run: Run = _process.run
 ) -> Completed:
-    """Let git work in a temporary copy of ours, as it does for questions; it may read repositories on this machine."""
+    """Run git in a temporary copy, as for read-only commands; it may read repositories on this machine."""
     allowed = {**git_environment(environment), "GIT_ALLOW_PROTOCOL": "file"}
     return run(("git", *arguments), cwd=cwd, environment=allowed, timeout=None)
 
 
 def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """For our questions: nothing but what git needs, so no credential, and no other repository."""
+    """The environment for read-only commands: only variables that git needs, so no credentials, and no other repository."""
     kept = {
         name: value
         for name, value in environment.items()
@@ -132,7 +132,7 @@ def worker_environment(environment: Mapping[str, str], *, lazy_fetch: bool = Fal
 
 
 def user_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """For what git does for the user: all but what names another repository, and messages in English."""
+    """The environment for git commands of the user: without variables that name another repository, and in English."""
     kept = {name: value for name, value in environment.items() if name not in _OTHER_REPOSITORY}
     return {**kept, "LC_ALL": "C", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0"}
 
@@ -161,6 +161,6 @@ def _safe_directories(environment: Mapping[str, str]) -> Iterator[tuple[str, str
 
 
 def repository_root(directory: Path) -> Path:
-    """The folder at or above `directory` that holds `.git`; `directory` where there is none."""
+    """The folder at or above `directory` that contains `.git`; `directory` if there is none."""
     start = directory.absolute()
     return next((each for each in (start, *start.parents) if (each / ".git").exists()), start)

@@ -1,7 +1,7 @@
-"""HTML of servers as tags and texts, in one pass whose time grows with its length and no faster.
+"""Parses HTML of servers into tags and texts, in one pass in linear time.
 
-`html.parser` takes minutes for some texts of 64 KiB (CVE-2025-6069 and others of its kind). This reads what index pages
-and error pages are made of, and for anything else it goes on as browsers do: no input is an error.
+`html.parser` takes minutes for some texts of 64 KiB (CVE-2025-6069 and others of its kind). This reads index pages
+and error pages, and handles everything else like browsers: no input is an error.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def scan(text: str) -> Iterator[Tag | str]:
 
 
 def unescape(text: str) -> str:
-    """The text with character references replaced; as it is where one is absurd."""
+    """The text with character references replaced; unchanged if one is absurd."""
     try:
         return html.unescape(text)
     except ValueError:  # a number of thousands of digits
@@ -84,7 +84,7 @@ def _attributes(text: str, at: int) -> tuple[Mapping[str, str], int]:
         blank = _BLANK.match(text, at)
         at = blank.end() if blank is not None else at
         if at >= len(text):
-            return {}, at  # a tag that does not end is none
+            return {}, at  # an unclosed tag is text
         if text[at] == ">":
             return found, at + 1
         name = _ATTRIBUTE.match(text, at)

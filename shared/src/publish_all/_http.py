@@ -1,7 +1,7 @@
-"""HTTP: the only place that makes sessions, decides what they trust, and turns their errors into words.
+"""HTTP: the only module that creates sessions, decides what they trust, and explains their errors.
 
-A `Session` sends what it is given and nothing else: no netrc, no cookies, no retries (the upload
-engine retries), no credentials to another origin after a redirect, no plain HTTP but to this machine.
+A `Session` adds nothing to requests: no netrc, no cookies, no retries (the upload
+engine retries), no credentials to another origin after a redirect. Plain HTTP is only allowed to this machine.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class BasicAuth:
         return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
     def spellings(self) -> tuple[str, ...]:
-        """How a server may write what it was shown. Without a password, the user name is the secret."""
+        """The forms in which a server may repeat the secret. Without a password, the user name is the secret."""
         if not self.secret:
             return spellings(Secret("".join(self.username)))
         return spellings(self.secret, username=self.username)
@@ -86,7 +86,7 @@ class BearerAuth:
         return f"Bearer {self.secret.reveal()}"
 
     def spellings(self) -> tuple[str, ...]:
-        """How a server may write what it was shown."""
+        """The forms in which a server may repeat the secret."""
         return spellings(self.secret)
 
 
@@ -97,7 +97,7 @@ Body: TypeAlias = bytes | Iterable[bytes]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """A whole reply. `url` is where it came from after redirects; header names are case-insensitive."""
+    """A whole reply. `url` is the URL after redirects; header names are case-insensitive."""
 
     status: int
     reason: str
@@ -116,7 +116,7 @@ class Reply:
 
     @property
     def message(self) -> str:
-        """What the body says, not yet fit to be shown: see `publish_all._server_text.plain`."""
+        """The message in the body, not yet safe to print: see `publish_all._server_text.plain`."""
         return message_of(self.body, self.headers.get("Content-Type", ""))
 
     @property
@@ -175,9 +175,9 @@ class Session:
         redirects: bool = False,
         limit: int = REPLY_LIMIT,
     ) -> Reply:
-        """Send one request and read the reply, whatever its status.
+        """Send one request and read the reply, with any status.
 
-        Redirects are followed only if asked for. Raises `HttpError` when no whole reply comes, and
+        Redirects are followed only if asked for. Raises `HttpError` if there is no complete reply, and
         `ConfigurationError` for an address that is not allowed.
         """
         with self.stream(method, url, auth=auth, headers=headers, body=body, redirects=redirects) as download:
@@ -215,7 +215,7 @@ class Session:
                 data=cast("Any", body),
                 allow_redirects=redirects,
                 timeout=self._timeout,
-                # Stated here, since requests lets the environment win over what its session says.
+                # Passed here, because requests prefers the environment to the settings of the session.
                 verify=str(self._ca_cert) if self._ca_cert else None,
                 stream=True,
             ) as response:
@@ -256,9 +256,9 @@ class Session:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerTls:
-    """What one server needs besides the usual: `ca_certs` add to the system's trust.
+    """Additional settings of one server: `ca_certs` add to the system's trust.
 
-    `client_cert` holds the key too, unless `client_key` does.
+    `client_cert` also contains the key, unless `client_key` does.
     """
 
     ca_certs: tuple[Path, ...] = ()
@@ -271,7 +271,7 @@ class HttpOptions:
     """How to connect.
 
     `ca_cert`, a bundle in PEM, replaces the system's trust; `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE`
-    add to it. `client_cert` holds the key too, unless `client_key` does; `ask_password` is asked for the
+    add to it. `client_cert` also contains the key, unless `client_key` does; `ask_password` is asked for the
     password of an encrypted key, None without a terminal. `servers` has the settings of single
     servers, by a URL on each. `timeout` is in seconds, for each operation on the network; None for 10 to
     connect and 60 for anything else. `proxy` takes the place of the proxies of the environment, for all
@@ -292,7 +292,7 @@ def make_session(options: HttpOptions | None = None, *, transport: BaseAdapter |
     """A session that trusts what the system trusts, with the proxies of the environment.
 
     `transport` replaces the network, for tests. Raises `ConfigurationError` for a certificate file
-    that is not there or cannot be used.
+    that does not exist or cannot be used.
     """
     options = options or HttpOptions()
     usual = ServerTls(client_cert=options.client_cert, client_key=options.client_key)
@@ -314,7 +314,7 @@ def make_session(options: HttpOptions | None = None, *, transport: BaseAdapter |
 
 
 def _tls_context(tls: ServerTls, options: HttpOptions) -> ssl.SSLContext | None:
-    """What a server is met with; None for the defaults of requests.
+    """The TLS settings for a server; None for the defaults of requests.
 
     Raises `ConfigurationError` for a certificate or key that cannot be used.
     """
@@ -355,7 +355,7 @@ def _key_password(path: Path, ask: Callable[[Path], str] | None) -> str:
 
 
 class _Requests(requests.Session):
-    """requests, without what it would add by itself."""
+    """requests, without its automatic additions."""
 
     def __init__(self, proxy: str | None) -> None:
         super().__init__()
@@ -370,7 +370,7 @@ class _Requests(requests.Session):
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        # requests and urllib3 write some URLs in another way, and servers sign what they are asked for.
+        # requests and urllib3 rewrite some URLs, and signatures of servers need the exact URL.
         prepared = super().prepare_request(request)
         stated, made = urlsplit(request.url), urlsplit(prepared.url or "")
         if stated.path and _AS_IT_IS.fullmatch(stated.path + stated.query):
@@ -385,7 +385,7 @@ class _Requests(requests.Session):
     def resolve_redirects(
         self, resp: requests.Response, req: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> Iterator[Any]:
-        # Where redirects are not followed, requests would still read the body and look at the target.
+        # If redirects are not followed, requests would still read the body and check the target.
         if kwargs.pop("yield_requests", False):
             return
         try:
@@ -400,7 +400,7 @@ class _Requests(requests.Session):
 
 
 class _Authorization(AuthBase):
-    """Sets our header, or none. That it is there keeps requests from looking into netrc and the URL."""
+    """Sets our header, or none. Its presence prevents requests from reading netrc and the URL."""
 
     def __init__(self, auth: Auth | None) -> None:
         self._auth = auth
@@ -435,10 +435,10 @@ class _Adapter(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         # Plain http is allowed to this machine because it does not leave this machine. A proxy would see it, and would
-        # look for the server on its own machine. Every hop of a redirect comes through here.
+        # connect to its own machine. Every hop of a redirect comes through here.
         if is_loopback(urlsplit(request.url or "").hostname or ""):
             proxies = None
-        # A proxy for plain HTTP wants the whole URL.
+        # A proxy for plain HTTP needs the whole URL.
         proxied = (request.url or "").startswith("http:") and proxies
         with exact_target(None if proxied else request.path_url):
             return super().send(request, stream, timeout, verify, cert, proxies)
@@ -449,15 +449,15 @@ class _Adapter(HTTPAdapter):
         try:
             manager = super().proxy_manager_for(proxy, **kwargs)
         except (requests.exceptions.InvalidSchema, ValueError, urllib3.exceptions.HTTPError) as error:
-            # A scheme that is not known, or SOCKS without the package for it. requests would say that
-            # the URL of the request is wrong, urllib3 raises its own errors.
+            # An unknown scheme, or SOCKS without its package. requests would report a wrong URL
+            # of the request, urllib3 raises its own errors.
             raise requests.exceptions.InvalidProxyURL(proxy) from error
         manager.pool_classes_by_scheme = pools(self._send_timeout)
         return manager
 
 
 def _system_trust() -> ssl.SSLContext | None:
-    """The trust store of the operating system; None (certifi's) where it can't be had."""
+    """The trust store of the operating system; None (certifi's) if it is not available."""
     try:
         import truststore
     except ImportError:
@@ -474,7 +474,7 @@ def _chunks(response: requests.Response, url: str) -> Iterator[bytes]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Challenge:
-    """One way in which a server lets itself be told who asks. Scheme and parameters have names in lower case."""
+    """One way to authenticate at a server. Scheme and parameters have names in lower case."""
 
     scheme: str
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -492,7 +492,7 @@ def challenges(text: str) -> tuple[Challenge, ...]:
 
 
 def next_link(text: str) -> str | None:
-    """Where the link with the relation `next` leads (RFC 8288), as it is written; None if there is none."""
+    """The target of the link with the relation `next` (RFC 8288), as written; None if there is none."""
     for link in _LINK.finditer(text[:_HEADER_LENGTH]):
         if "next" in (dict(_parameters(link[2])).get("rel") or "").lower().split():
             return link[1]
@@ -500,7 +500,7 @@ def next_link(text: str) -> str | None:
 
 
 def _parameters(text: str) -> Iterator[tuple[str, str | None]]:
-    """Names in lower case, each with its value; None for a name that stands alone."""
+    """Names in lower case, each with its value; None for a name without a value."""
     for found in _PARAMETER.finditer(text):
         quoted = re.sub(r"\\(.)", r"\1", found["quoted"] or "", flags=re.DOTALL)
         value = None if found["plain"] is None and found["quoted"] is None else found["plain"] or quoted

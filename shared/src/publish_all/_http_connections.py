@@ -1,4 +1,4 @@
-"""What our connections do beyond those of urllib3: they keep to times and send addresses as they are given.
+"""Connections that extend urllib3's: they have time limits for whole replies and send URLs unchanged.
 
 A time-out of urllib3 is for each piece that is received. A server that sends one byte a second would hold a request for
 hours, so replies also have a budget: the time that is spent waiting for them, which grows with what arrives.
@@ -27,7 +27,7 @@ _MOST_INTERIM = 16
 
 
 class _Call(threading.local):
-    """What a connection is to know of the request that this thread is sending."""
+    """Information for the connection about the request that this thread sends."""
 
     target: str | None = None
 
@@ -46,7 +46,7 @@ def exact_target(target: str | None) -> Iterator[None]:
 
 
 class _Budget(io.RawIOBase):
-    """Reads from a socket, within its time-out and so many seconds of waiting in all."""
+    """Reads from a socket, with its time-out and a limit for the total wait in seconds."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class _Budget(io.RawIOBase):
         return count
 
     def _limit(self, seconds: float) -> None:
-        with contextlib.suppress(OSError):  # it was closed meanwhile
+        with contextlib.suppress(OSError):  # it was closed in the meantime
             self._sock.settimeout(seconds)
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class _Answer(http.client.HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         own: Any = super()
         for _ in range(_MOST_INTERIM):
-            version, status, reason = own._read_status()  # noqa: SLF001 - where http.client itself skips 100
+            version, status, reason = own._read_status()  # noqa: SLF001 - http.client itself skips 100 there
             if not 101 < status < 200:
                 return version, status, reason
             http.client.parse_headers(self.fp)
@@ -104,7 +104,7 @@ class _Answer(http.client.HTTPResponse):
 
 
 class _Connection:
-    """Stands before a connection of urllib3.
+    """A mixin for connections of urllib3.
 
     `send_timeout` is how long each piece of a body may wait to be taken, in seconds. urllib3 sends with
     the time-out of connecting, which is too short for a server that stops reading for a while.

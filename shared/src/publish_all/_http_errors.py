@@ -1,4 +1,4 @@
-"""Why an HTTP request had no reply, in plain words: what requests and urllib3 raise, as a small closed set."""
+"""Explains why an HTTP request had no reply: the errors of requests and urllib3 as a small set of failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from publish_all.errors import RepositoryError
 
 
 class Failure(enum.Enum):
-    """Why no reply, or no usable reply, came, each with its code."""
+    """The reasons for a missing or unusable reply, each with its code."""
 
     REFUSED = "PA501"
     TIMEOUT = "PA502"
@@ -49,7 +49,7 @@ class HttpError(RepositoryError):
 
 
 class SlowReplyError(TimeoutError):
-    """A reply came too slowly: the time for all of it is over."""
+    """A reply was too slow: the time limit for the whole reply is over."""
 
 
 def ensure_allowed(url: str) -> None:
@@ -73,7 +73,7 @@ def ensure_allowed(url: str) -> None:
 
 
 def translate(error: requests.RequestException, url: str) -> HttpError:
-    """What requests raised, in plain words which name the URL."""
+    """The error of requests, in plain words and with the URL."""
     shown, said = shown_url(url), _innermost(error)
 
     def failed(
@@ -84,7 +84,7 @@ def translate(error: requests.RequestException, url: str) -> HttpError:
     too_slow = _find(error, SlowReplyError, TimeoutError, urllib3.exceptions.TimeoutError)
     system = _find(error, OSError)
     if isinstance(too_slow, SlowReplyError):
-        # Not retryable: the server is there, and would hold the next request for as long.
+        # Not retryable: the server runs, and the next request would take as long.
         return failed(
             f"{shown} answers too slowly: its reply was not complete within the time limit.",
             Failure.TIMEOUT,
@@ -156,7 +156,7 @@ _CA_HINT = (
     "that CA: --ca-cert FILE, or the environment variable REQUESTS_CA_BUNDLE."
 )
 # By OpenSSL's number, https://docs.openssl.org/master/man1/openssl-verification-options/ has their names;
-# the trust stores of other systems tell by their words only.
+# the trust stores of other systems only have texts.
 _CERTIFICATE_TROUBLES = (
     (
         {9},
@@ -207,7 +207,7 @@ def _tls_trouble(error: Exception) -> tuple[str, str | None]:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and those that it was made from: causes, contexts, `reason`s and arguments."""
+    """The error and its causes, contexts, `reason`s and arguments."""
     todo, seen = [error], set[int]()
     while todo:
         current = todo.pop()
@@ -220,7 +220,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _find(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
-    """The first of the causes that is of the first kind possible."""
+    """The first cause of the first kind that matches."""
     found = [each for kind in kinds for each in _causes(error) if isinstance(each, kind)]
     # urllib3's and requests' own classes are OSErrors too, without an errno.
     with_number = [each for each in found if getattr(each, "errno", None) is not None]
@@ -228,13 +228,13 @@ def _find(error: BaseException, *kinds: type[BaseException]) -> BaseException | 
 
 
 def _innermost(error: BaseException) -> str:
-    """The words of the error at the bottom, on one line, without a full stop."""
+    """The text of the innermost error, on one line, without a full stop."""
     bottom = list(_causes(error))[-1]
     system = _find(error, OSError)
     if isinstance(system, ssl.SSLCertVerificationError):
         return system.verify_message.rstrip(".")
     if isinstance(system, OSError) and system.errno is not None and system.strerror:
         return system.strerror[:1].lower() + system.strerror[1:]
-    # The address may be that of a proxy, with its password.
+    # The URL may be that of a proxy, with its password.
     said = re.sub(r"//[^@]*@", "//", str(bottom))
     return " ".join(said.split()).rstrip(".") or type(bottom).__name__

@@ -1,4 +1,4 @@
-"""JSON and numbers that others write, with bounds: wrong JSON is a `ValueError`, an absurd number counts as not stated."""
+"""Foreign JSON and numbers, with bounds: invalid JSON is a `ValueError`, an absurd number is ignored."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 import re
 from typing import Any
 
-# Half of a character. JSON can state one by itself, and no file, header or terminal takes it.
+# Half of a character (a surrogate). JSON can contain one alone, but files, headers and terminals cannot.
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def loads(content: bytes | str) -> Any:
     """The value of a JSON text in UTF-8 (RFC 8259).
 
-    Raises `ValueError` and nothing else, also for values that are nested too deep and for texts that cannot be written as UTF-8.
+    Raises only `ValueError`, also for values that are nested too deeply and for texts that cannot be written as UTF-8.
     """
     text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     try:
@@ -26,12 +26,12 @@ def loads(content: bytes | str) -> Any:
     return value
 
 
-# Fits 64 bits. `int` takes digits of all scripts, fails for some that `str.isdigit` takes, and for more than 4300.
+# Fits 64 bits. `int` accepts digits of all scripts, fails for some that `str.isdigit` accepts, and for more than 4300.
 _MOST_DIGITS = 18
 
 
 def whole_number(value: Any, *, most: int = 10**_MOST_DIGITS) -> int | None:
-    """A number from 0 to `most`, out of an `int` or of ASCII digits; None for anything else."""
+    """A number from 0 to `most`, out of an `int` or of ASCII digits; None for other values."""
     if isinstance(value, str):
         value = value.strip()
         if not value.isascii() or not value.isdecimal() or len(value) > _MOST_DIGITS:

@@ -22,10 +22,10 @@ _PAUSES = (0.01, 0.03, 0.06, 0.1, 0.2, 0.3, 0.3)  # seconds
 
 
 def open_own(path: Path, flags: int) -> int:
-    """A descriptor of the regular file at `path`, which only its owner may read where it is made.
+    """A descriptor of the regular file at `path`. A new file is readable only by its owner.
 
     Raises `OSError`, also for a link (`ELOOP`) and for anything else that is not a regular file. `flags`
-    must not hold `O_TRUNC`: look first whether the content is ours. The file may be moved and removed while it is open, also
+    must not contain `O_TRUNC`: first check that the content is ours. The file may be moved and removed while it is open, also
     on Windows.
     """
     if os.name == "nt" and path.is_symlink():
@@ -38,7 +38,7 @@ def open_own(path: Path, flags: int) -> int:
 
 
 def read_own(path: Path) -> bytes:
-    """The content of a file of ours. Raises `OSError` as `open_own` does."""
+    """The content of one of our files. Raises `OSError` as `open_own` does."""
     with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
         return file.read()
 
@@ -46,7 +46,7 @@ def read_own(path: Path) -> bytes:
 def replace_open(source: Path, target: Path) -> Path:
     """Move a file to `target`, which it replaces. Raises `OSError`.
 
-    Windows refuses it while another program, such as a virus scanner, has one of the two open: it is tried for a second.
+    Windows refuses it while another program, such as a virus scanner, has one of the two open, so it is retried for a second.
     """
     for seconds in _PAUSES:
         try:
@@ -59,9 +59,9 @@ def replace_open(source: Path, target: Path) -> Path:
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Write a file at once or not at all. Raises `OSError`.
+    """Write a file as a whole or not at all. Raises `OSError`.
 
-    It goes through a file of a new name beside it: one that is there could be a link to somewhere else.
+    It uses a new file next to it: an existing file could be a link to another place.
     """
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -102,7 +102,7 @@ if sys.platform == "win32":
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError as error:
-            if error.errno not in {errno.EACCES, errno.EDEADLK, 0}:  # wine says 0
+            if error.errno not in {errno.EACCES, errno.EDEADLK, 0}:  # wine reports 0
                 raise
             raise BlockingIOError from error
         finally:
@@ -119,7 +119,7 @@ else:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Lock a file until it is closed, unless another process has it. Raises `OSError` where it cannot be locked at all."""
+    """Lock a file until it is closed, unless another process has it. Raises `OSError` if it cannot be locked at all."""
     try:
         _lock(descriptor)
     except (BlockingIOError, PermissionError):  # of Windows the second

@@ -1,4 +1,4 @@
-"""Where this publish-all was installed from, so that what we write and print installs it from there, too."""
+"""The source of this installation of publish-all, so that written files and hints install it from there, too."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 
 NAME = "publish-all"
-# Nothing in it that a shell reads otherwise in double quotes.
+# Without characters that a shell expands in double quotes.
 _REMOTE = re.compile(r"([a-z]+\+)?(https|ssh)://[\w@:/.~%+#=-]+", re.ASCII)
 
 
 def direct_url(name: str = NAME) -> str | None:
-    """What pip or uv wrote down of an install from git or from an archive on the web (PEP 610)."""
-    import importlib.metadata  # takes longer than all else here, and only few commands need it
+    """The record of pip or uv about an install from git or from an archive on the web (PEP 610)."""
+    import importlib.metadata  # slow to import, and only few commands need it
 
     try:
         return importlib.metadata.distribution(name).read_text("direct_url.json")
@@ -21,14 +21,14 @@ def direct_url(name: str = NAME) -> str | None:
 
 
 def own_requirement(*extras: str, recorded: Callable[[], str | None] = direct_url) -> str:
-    """What installs publish-all with these extras, on any machine: by name, or from the URL it came from here."""
+    """The requirement that installs publish-all with these extras on any machine: a name, or the URL of this installation."""
     name = f"{NAME}[{','.join(extras)}]" if extras else NAME
     url = own_url(recorded=recorded, elsewhere=True)
     return f"{name} @ {url}" if url else name
 
 
 def install_hint(*extras: str) -> str:
-    """How to get what these extras bring to where publish-all is, in each way that it can be there."""
+    """How to add these extras to this installation, for each way in which it can be installed."""
     wanted = own_requirement(*extras)
     return f'Install it: `pip install "{wanted}"`, for Poetry `poetry self add "{wanted}"`; or run `uvx --from "{wanted}" publish-all`.'
 

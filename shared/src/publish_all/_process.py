@@ -40,7 +40,7 @@ class Completed(NamedTuple):
 
 
 class Run(Protocol):
-    """Runs a command to its end. Raises `FileNotFoundError` when there is no such program, `TimeoutError` after `timeout` seconds."""
+    """Runs a command to its end. Raises `FileNotFoundError` if the program does not exist, `TimeoutError` after `timeout` seconds."""
 
     def __call__(
         self,
@@ -61,7 +61,7 @@ def run(
     timeout: float | None = None,
     contained: bool = False,
 ) -> Completed:
-    """See `Run`. `text` is the standard input. What a `contained` command has started ends with it, and cannot read our memory."""
+    """See `Run`. `text` is the standard input. Child processes of a `contained` command end with it, and cannot read our memory."""
     with (
         _in_time(command, timeout),
         _start(
@@ -101,9 +101,9 @@ def _start(
 ) -> subprocess.Popen[Any]:
     """Start a process for foreign code, in a new group. It cannot read our memory or environment.
 
-    On Linux other processes of the same user are kept out for the rest of our life (`PR_SET_DUMPABLE`). Root's are
-    not, if they have the capabilities. So what root starts does not get them, as in a container: the thread that
-    starts it gives them up.
+    On Linux, other processes of the same user have no access as long as we run (`PR_SET_DUMPABLE`). Root's have,
+    with the capabilities. So processes that root starts do not get them, as in a container: the thread that
+    starts them drops them.
     """
 
     def start() -> subprocess.Popen[Any]:
@@ -144,9 +144,9 @@ def _start(
 
 
 def _end_group(process: subprocess.Popen[Any], *, own_group: bool = True) -> None:
-    """End the processes of a process's own group: they are asked to, and killed if they go on.
+    """End the processes of a process's own group: first with SIGTERM, later with SIGKILL.
 
-    Without `own_group` only the process itself; on Windows what it has started as well, which may hold its pipes.
+    Without `own_group` only the process itself; on Windows also its child processes, which may hold its pipes.
     """
     if sys.platform == "win32":
         _end_job(process)
@@ -191,7 +191,7 @@ if sys.platform == "win32":
     _TERMINATE_AND_SET_QUOTA = 0x0101
 
     def _put_into_job(process: subprocess.Popen[Any], *, own_group: bool) -> None:
-        """What the process starts is in its job, too. The job of an own group ends when our process ends."""
+        """Child processes are in the same job. The job of a separate group ends when our process ends."""
         job = subprocess.Handle(_kernel32.CreateJobObjectW(None, None))
         if own_group:
             _kernel32.SetInformationJobObject(
@@ -210,20 +210,20 @@ if sys.platform == "win32":
 
 
 class Piped:
-    """A running process that is spoken to in lines on its standard input and output."""
+    """A running process with a protocol of lines on its standard input and output."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def say(self, line: str) -> None:
-        """Write a line. A process that is gone already is not an error here: it has no answer."""
+        """Write a line. It is not an error here if the process has ended: it gives no answer."""
         if self._process.stdin is not None:
-            with contextlib.suppress(OSError):  # Windows says EINVAL where others say EPIPE
+            with contextlib.suppress(OSError):  # Windows raises EINVAL instead of EPIPE
                 self._process.stdin.write(line + "\n")
                 self._process.stdin.flush()
 
     def lines(self) -> Iterator[str]:
-        """What it says, line by line, to the end of its output."""
+        """Its output, line by line."""
         if self._process.stdout is not None:
             yield from self._process.stdout
 
@@ -257,10 +257,10 @@ def piped(
     errors: Path,
     own_group: bool = True,
 ) -> Iterator[Piped]:
-    """Start a process that runs code which is not ours, and speak to it.
+    """Start a process for foreign code, with pipes to it.
 
-    Its standard error goes into the file `errors`. It does not outlive the block, nor does what it has started.
-    Without `own_group` it belongs to our process group, and what it has started ends with that.
+    Its standard error goes into the file `errors`. The process and its child processes end with the block.
+    Without `own_group` it belongs to our process group, and its child processes end with that.
     """
     streams: dict[str, Any] = {"stdin": subprocess.PIPE, "encoding": "utf-8", "errors": "replace"}
     with errors.open("ab") as log:
@@ -281,7 +281,7 @@ def piped(
 def attached(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> int:
     """Run a command on our own terminal, to its end. Its exit code; 128 + n if signal n ended it.
 
-    Ctrl-C reaches it by itself, other requests to end are passed on. Raises `OSError` where it can't be
+    Ctrl-C reaches it directly, other signals to end are passed on. Raises `OSError` if it cannot be
     started.
     """
     program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
@@ -293,7 +293,7 @@ def attached(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str
 
 @contextlib.contextmanager
 def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """As long as the block runs, SIGTERM and SIGHUP are the process's, and SIGINT is not ours."""
+    """In the block, SIGTERM and SIGHUP are passed on to the process, and SIGINT is ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

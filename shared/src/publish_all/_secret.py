@@ -1,4 +1,4 @@
-"""A value that never shows itself."""
+"""A value that is never printed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Secret:
 
 
 class SecretName(str):
-    """A user name that is a token itself, with an empty password beside it: shown as `***`, and sent as it is."""
+    """A user name that is a token, with an empty password: shown as `***`, and sent unchanged."""
 
     __slots__ = ()
 

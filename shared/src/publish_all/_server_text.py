@@ -1,4 +1,4 @@
-"""What servers say, made fit to be shown: short, on one line, without control characters or secrets."""
+"""Makes messages of servers safe to print: short, on one line, without control characters or secrets."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def plain(text: str, *, limit: int = SHOWN_LENGTH, secrets: Iterable[Secret] = (
         return line
     end = limit - 1
     for link in _LINK.finditer(line, 0, end + _LINK_LENGTH):
-        if link.start() < end < link.end():  # half a link leads nowhere
+        if link.start() < end < link.end():  # half a link does not work
             end = link.end() if link.end() < end + _LINK_LENGTH else link.start()
     return f"{line[:end].rstrip()}…" if end < len(line) else line
 
 
 def spellings(secret: Secret, *, username: str | None = None) -> tuple[str, ...]:
-    """How a server may write a secret that it repeats: as it is, encoded, or with its user name as it was sent.
+    """The forms in which a server may repeat a secret: unchanged, encoded, or with its user name as it was sent.
 
     Longest first. Empty for a secret so short that it is part of other words.
     """
@@ -82,10 +82,10 @@ def without(text: str, hidden: Iterable[str]) -> str:
 
 
 def message_of(body: bytes, content_type: str) -> str:
-    """The message in a reply's body, not yet fit to be shown: of JSON its messages, of HTML its text.
+    """The message in a reply's body, not yet safe to print: the messages of JSON, the text of HTML.
 
     `content_type` is the whole header, with its character set. Empty when there is no message. Only the
-    beginning of a long body is looked at.
+    beginning of a long body is read.
     """
     text = _decoded(body[:_READ], content_type).strip()
     content_type = content_type.lower()
@@ -99,7 +99,7 @@ def message_of(body: bytes, content_type: str) -> str:
 
 
 def is_page(body: bytes, content_type: str) -> bool:
-    """Whether a reply is a page for people: HTML with a head or body, whatever its type says."""
+    """Whether a reply is a page for people: HTML with a head or body, with any content type."""
     beginning = _decoded(body[:_WHERE_CHARSETS_STAND], content_type).lstrip().lower()
     return beginning.startswith(("<!doctype html", "<html", "<head", "<body")) or (
         "html" in content_type.lower() and "<html" in beginning
@@ -107,13 +107,13 @@ def is_page(body: bytes, content_type: str) -> bool:
 
 
 def _decoded(body: bytes, content_type: str) -> str:
-    """The text of a body: by its mark, the header, what the page itself states, or UTF-8; else Windows-1252."""
+    """The text of a body, decoded by its byte order mark, the header, the page's own charset, or UTF-8; else Windows-1252."""
     head = body[:_WHERE_CHARSETS_STAND].decode("ascii", errors="replace")
     stated = _CHARSET.search(content_type) or (_CHARSET.search(head) if "<" in head else None)
     named = (name for mark, name in _MARKS if body.startswith(mark))
     charset = next(named, stated[1] if stated else "utf-8")
     try:
-        # Cut in the middle of a character it is still text.
+        # It is still text if it is cut in the middle of a character.
         text = codecs.getincrementaldecoder(charset)().decode(body)
         return text if text or not body else repr(body[:SHOWN_LENGTH])
     except (LookupError, UnicodeError, TypeError, ValueError):
@@ -148,7 +148,7 @@ def _messages(value: Any) -> Iterator[str]:
 
 
 def _sentence(value: dict[str, Any]) -> str | None:
-    """The sentence for which PyPI's `message` has words around it, such as "The server could not comply with the request".
+    """The sentence inside PyPI's `message`, without words such as "The server could not comply with the request".
 
     Its `code` repeats it after the status, without characters that a status line cannot hold.
     """
@@ -172,7 +172,7 @@ def _texts(value: Any, key: str = "") -> Iterator[str]:
 
 
 def _html_text(text: str) -> str:
-    """What a page says: its preformatted text, in which frameworks put the message, else all its text.
+    """The text of a page: its preformatted text, which has the message of frameworks, else all its text.
 
     Each line once, as servers repeat the message in title and heading.
     """
@@ -191,7 +191,7 @@ def _html_text(text: str) -> str:
                 inside.remove(each.name)
     preformatted = _joined(texts["pre"])
     if preformatted == "None":
-        # Bottle (pypiserver) has no message then, but much to say around it.
+        # Bottle (pypiserver) then has no message, but much other text.
         return _joined(texts["title"])
     return preformatted or _joined(texts[""])
 

@@ -1,4 +1,4 @@
-"""Temporary folders of ours, which are gone at the end: if not of this run, then of the next."""
+"""Our temporary folders, which are removed at the end of this run, or by the next run."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _A_DAY = 24 * 60 * 60
 
 @contextlib.contextmanager
 def temporary_folder(*, within: Path | None = None) -> Iterator[Path]:
-    """A new folder for as long as the block runs, in the system's folder for temporary files or `within` another.
+    """A new folder for the duration of the block, in the system's folder for temporary files or `within` another.
 
-    Those that runs have left behind there which were killed are removed.
+    Folders of killed runs in the same place are removed.
     """
     place = within if within is not None else Path(tempfile.gettempdir())
     sweep(place)
@@ -35,7 +35,7 @@ def temporary_folder(*, within: Path | None = None) -> Iterator[Path]:
         unlocked = folder / f"{_MARK}-not-yet"
         mark = open_own(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
-            # A run that sweeps in between must not find an unlocked mark. Some network file systems
+            # Another run that cleans up in between must not find an unlocked mark. Some network file systems
             # have no locks, and Windows renames no open file: there the folder has no mark, and is not swept.
             with contextlib.suppress(OSError):
                 try_lock(mark)
@@ -55,7 +55,7 @@ def sweep(place: Path) -> None:
 
 
 def _sweep_one(folder: Path) -> None:
-    """Remove a folder if it is ours and its run has ended. Raises `OSError` where it is not, or cannot be removed."""
+    """Remove a folder if it is ours and its run has ended. Raises `OSError` otherwise, or if it cannot be removed."""
     found = folder.lstat()
     if os.name == "posix" and (found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode)):
         return
@@ -63,7 +63,7 @@ def _sweep_one(folder: Path) -> None:
         mark = open_own(folder / _MARK, os.O_RDWR)
     except FileNotFoundError:
         if time.time() - found.st_mtime > _A_DAY:
-            folder.rmdir()  # of a run that was killed before it could mark it: empty
+            folder.rmdir()  # empty, from a run that was killed before it could mark it
         return
     try:
         if not try_lock(mark):

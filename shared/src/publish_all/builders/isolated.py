@@ -30,9 +30,9 @@ def make_environment(
 ) -> dict[str, Any]:
     """Create the environment in `folder`; return its executable and its distributions. Raises `BuildError`.
 
-    `current` is the folder that relative paths in variables of pip and uv start at.
+    `current` is the base folder of relative paths in variables of pip and uv.
     """
-    # -m put the folder where this was started on the path. In the project's, its modules would hide others.
+    # -m added the current folder to the path. If it is the project's, its modules would hide others.
     os.chdir(current)
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
@@ -43,7 +43,7 @@ def make_environment(
         raise BuildError(msg, hint=install_hint("cli")) from error
     try:
         Path(folder).mkdir()
-        tempfile.tempdir = folder  # older versions of `build` take no path
+        tempfile.tempdir = folder  # older versions of `build` accept no path
         made = DefaultIsolatedEnv(installer=installer)
         made.__enter__()  # the environment stays: its `__exit__` would remove it
         tempfile.tempdir = None

@@ -32,10 +32,10 @@ _LONG = 600.0  # seconds, for repositories of very many files
 
 
 class Stages:
-    """The stages of one project, below `folder`, which the caller removes at the end.
+    """The stages of one project, below `folder`, which the caller removes later.
 
-    `shared` makes one stage per layout and additions, for builders that only read; `fresh` always
-    makes a new one, for backends that write where they build.
+    `shared` creates one stage per layout and additions, for builders that only read; `fresh` always
+    creates a new one, for backends that write in the folder of the build.
     """
 
     def __init__(self, tree: SourceTree, folder: Path) -> None:
@@ -75,9 +75,9 @@ class Stages:
     ) -> Path:
         """A new stage with the variant's layout (None: the project as it is); the path of the project in it.
 
-        `additions` are files or folders of the project by their paths in the stage, `dropped` files of the stage that
-        are left out, `changed` files with other content. With `git`, git works in the stage as it does in the
-        project, and counts none of these as changes. Without `links`, what they point at is in their places.
+        `additions` are files or folders of the project by their paths in the stage, `dropped` files that
+        are not in the stage, `changed` files with other content. With `git`, git works in the stage as it does in the
+        project, and counts none of these as changes. Without `links`, links are replaced by their targets.
         """
         self._count += 1
         stage = self._folder / str(self._count) / self.tree.top.name
@@ -94,7 +94,9 @@ class Stages:
         _place_all(self.tree, plan, project, around=self._around, as_links=links, solid=solid)
         if self._below:
             outside = {each: each for each in self._around.files if not each.startswith(self._below)}
-            if not (git or _leads_out(variant)):  # then only what hatchling looks for in the folders above
+            if not (
+                git or _leads_out(variant)
+            ):  # then only the files that hatchling searches in the folders above
                 outside = {each: each for each in outside if each.endswith(".gitignore")}
             _place_all(self._around, outside, stage, around=self._around, as_links=True)
         for path, content in (changed or {}).items():
@@ -130,7 +132,7 @@ def working_directory(folder: Path) -> Iterator[None]:
 def forced_sources(tree: SourceTree, variant: BuildVariant) -> dict[str, str]:
     """`force-include` file by file: path inside the wheel → path in the project.
 
-    A source is looked for in the stage that the layout describes, then in the project. Raises
+    A source is searched in the stage that the layout describes, then in the project. Raises
     `BuildError` for one that is in neither.
     """
     plan = planned(tree, variant) if variant.layout else {}
@@ -185,7 +187,7 @@ def linked_out(tree: SourceTree, variant: BuildVariant | None) -> frozenset[str]
 
 
 def refuse_missing(tree: SourceTree, variants: Iterable[BuildVariant], *, sdist: bool = True) -> None:
-    """Raise `BuildError` that names all stated files which are missing, or which an sdist cannot hold, if one is built."""
+    """Raise `BuildError` with all configured files that are missing, or that an sdist cannot contain, if one is built."""
     problems = [
         each
         for variant in variants
@@ -227,9 +229,9 @@ def _place_all(
 ) -> None:
     """Put the files of a plan into a stage. `as_links`: links stay links where their target is in the stage of `around`, too.
 
-    But for those in `solid`, which become the files that they point at.
+    Links in `solid` are replaced by their targets.
     """
-    for folder in sorted({os.path.dirname(path) for path in plan}):  # noqa: PTH120 - a Path costs more than the question
+    for folder in sorted({os.path.dirname(path) for path in plan}):  # noqa: PTH120 - faster than with a Path
         (stage / folder).mkdir(parents=True, exist_ok=True)
     for path, is_checked_out in tree.nested.items():
         if as_links and not is_checked_out:
@@ -243,7 +245,7 @@ def _place_all(
 
 
 def _place_link(link: Path, target: Path, *, around: SourceTree, as_link: bool) -> None:
-    """A link, or what it points at where it would dangle or lead out of the repository. Never what git ignores."""
+    """A link, or its target if the link would be broken or lead out of the repository. Never an ignored file."""
     meant = Path(os.path.realpath(link))
     pointed = link.readlink()
     if not meant.exists():
@@ -273,8 +275,8 @@ def _place_outside(meant: Path, target: Path) -> None:
 
 
 def _copy(original: str, target: str) -> None:
-    """Copy a file with its exec bit, or link a large one. A repository may have very many: a Path costs more than the copy."""
-    status = os.stat(original)  # noqa: PTH116 - a Path costs more than the copy
+    """Copy a file with its exec bit, or link a large one. A repository may have very many, and a Path is slower than the copy."""
+    status = os.stat(original)  # noqa: PTH116 - faster than with a Path
     keep_mode(target, status.st_mode)
     try:
         if status.st_size >= _HARD_LINK_FROM and _hard_link(original, target):
@@ -288,9 +290,9 @@ def _copy(original: str, target: str) -> None:
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         _copy(original, target)
         return
-    with open(handle, "wb") as copied, open(original, "rb") as source:  # noqa: PTH123 - a Path costs more than the copy
+    with open(handle, "wb") as copied, open(original, "rb") as source:  # noqa: PTH123 - faster than with a Path
         shutil.copyfileobj(source, copied, 1 << 20)
-    os.chmod(target, 0o755 if status.st_mode & 0o100 else 0o644)  # noqa: PTH101 - a Path costs more than the copy
+    os.chmod(target, 0o755 if status.st_mode & 0o100 else 0o644)  # noqa: PTH101 - faster than with a Path
     os.utime(target, (DEFAULT_EPOCH, DEFAULT_EPOCH))
 
 
@@ -319,16 +321,16 @@ def _set_folder_times(stage: Path) -> None:
 
 
 def link_repository(tree: SourceTree, stage: Path, place: Path, *, other: Collection[str]) -> None:
-    """Give `stage`, a copy of the repository `tree`, git's data, and the submodules in it theirs.
+    """Add git's data to `stage`, a copy of the repository `tree`, and to its submodules.
 
-    It gets what `git worktree add` makes, but outside of the repository: a folder with its own HEAD and index,
+    The data is as from `git worktree add`, but outside of the repository: a folder with its own HEAD and index,
     whose `commondir` names the repository (gitrepository-layout(5)). Nothing is written to the repository, so that
     a killed build leaves nothing behind in it.
 
-    The data is where it is in the checkout: in a folder `.git`, or elsewhere (in `place`) and a file `.git` says
-    where. That of submodules is in `modules`, so that the file says the same in every stage: backends ship it where
-    the submodule is in a package. `other` are the files that are different or missing
-    in the stage on purpose: git takes them for unchanged. Raises `BuildError` where git fails.
+    The data is in the same place as in the checkout: in a folder `.git`, or in `place` with a file `.git` that
+    points to it. The data of submodules is in `modules`, so that this file is the same in every stage: backends pack it if
+    the submodule is in a package. `other` are files that are different or missing
+    in the stage on purpose: git regards them as unchanged. Raises `BuildError` if git fails.
     """
     repositories = ["", *(path for path, is_checked_out in tree.nested.items() if is_checked_out)]
     is_folder = (tree.root / ".git").is_dir()
@@ -349,7 +351,7 @@ def link_repository(tree: SourceTree, stage: Path, place: Path, *, other: Collec
 
 
 def _link(source: Path, stage: Path, data: Path, other: Collection[str]) -> None:
-    """One repository, without those in it."""
+    """One repository, without nested ones."""
     told = _git(source, "rev-parse", "--absolute-git-dir", "--git-common-dir").stdout.splitlines()
     own, common = Path(told[0]), (source / told[1]).resolve()
     data.mkdir(parents=True)
@@ -366,12 +368,12 @@ def _link(source: Path, stage: Path, data: Path, other: Collection[str]) -> None
     for option, paths in (("--assume-unchanged", present), ("--skip-worktree", missing)):
         for some in _in_parts(sorted(paths)):
             _git(stage, "update-index", option, "--", *some)
-    # The index knows the user's files by their times. This compares contents once instead of at every question.
+    # The index has the times of the user's files. This compares contents once instead of for every git command.
     ask_git("update-index", "-q", "--refresh", cwd=stage, environment=os.environ, timeout=_LONG)
 
 
 def _in_parts(paths: list[str]) -> list[list[str]]:
-    """So many at once as a command line takes everywhere."""
+    """Batches that fit into a command line on every system."""
     return [paths[start : start + 200] for start in range(0, len(paths), 200)]
 
 

@@ -1,4 +1,4 @@
-"""Any PEP 517 backend, in a stage that holds the variant's own files and its pyproject.toml."""
+"""Any PEP 517 backend, in a stage with the variant's files and its pyproject.toml."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ from publish_all.events import Listener, ignore
 from publish_all.variants.setup_files import fields_in
 from publish_all.variants.variant import BuildVariant
 
-# How many files a note names.
+# The most files that a note names.
 _SHOWN = 3
-# Tools that tell setuptools which files git tracks.
+# Tools that give setuptools the list of tracked files.
 _FILE_FINDER = re.compile(r"setuptools[-_.]?(scm|git)\b", re.IGNORECASE)
 
 
 def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) -> tuple[str, ...]:
-    """What the backend's `get_requires_for_build_*` hooks want of the variant."""
+    """The requirements from the backend's `get_requires_for_build_*` hooks for the variant."""
     return requirements_of_hooks(_Stage.of(variant, stages).folder, variant.pyproject, kinds)
 
 
@@ -73,7 +73,7 @@ class _OtherVersion(Exception):  # noqa: N818 - not an error: another way is tri
 
 
 class StagedBuilder:
-    """Calls the hooks of whatever backend a variant names, each time in a new stage."""
+    """Calls the hooks of a variant's backend, each time in a new stage."""
 
     def __init__(self, stages: Stages, *, listener: Listener = ignore) -> None:
         self._stages = stages
@@ -115,7 +115,7 @@ class StagedBuilder:
         return built
 
     def _tell_of_ignored(self, pyproject: Mapping[str, Any], wheel: Path) -> None:
-        """Say once which files of the packages are not shipped because git ignores them, and the backend alone would ship."""
+        """Report once the ignored files in packages that are not packed, but would be by the backend alone."""
         tree = self._stages.tree
         if not tree.in_git:
             return
@@ -168,7 +168,7 @@ class StagedBuilder:
         )
 
     def _probe(self, variant: BuildVariant, version: str | None, output: Path) -> Mapping[str, str]:
-        """Build once as it is, to learn which file of the project becomes which of the wheel."""
+        """Build once unchanged, to map the files of the wheel to the files of the project."""
         stage = _Stage.of(variant, self._stages)
         sources = [
             each.relative_to(stage.folder).as_posix() for each in stage.folder.rglob("*") if each.is_file()
@@ -179,7 +179,7 @@ class StagedBuilder:
 
 
 class _Placed(NamedTuple):
-    """What a stage has more (path in it → path in the project) and less than the project.
+    """The differences of a stage from the project: added files (path in it → path in the project) and removed ones.
 
     `forced`, `kept` and `unwanted` are paths inside the wheel: added files, files that the selection
     keeps, and files that it drops.
@@ -227,17 +227,17 @@ class _Stage(NamedTuple):
             changed=changed,
             git=True,
             links=backend_of(pyproject)
-            is not Backend.POETRY_CORE,  # which ships one of a link and its target
+            is not Backend.POETRY_CORE,  # which packs only one of a link and its target
         )
         return cls(folder=folder, pyproject=pyproject)
 
 
 def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
-    """How a variant can get its version, the best way first: each a pyproject, and the version that tools are told.
+    """The ways in which a variant can get its version, best first: a pyproject, and the version for tools.
 
-    Tools that compute the version also write it into files. So the version stays theirs to tell where they tell
-    the right one, automatically or because of a variable. They do not if the version holds the day, which
-    is another one in a build that can be repeated.
+    Tools that compute the version also write it into files. So they compute it if the result is
+    right, automatically or because of a variable. It is not if the version contains the day, which
+    differs in a reproducible build.
     """
     static = (variant, variant.version)
     if variant.dynamic_pyproject is None:
@@ -261,7 +261,7 @@ def _as_dynamic(pyproject: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_other_version(variant: BuildVariant, built: Path) -> None:
-    """Raise `_OtherVersion` where the backend told another version than the project has."""
+    """Raise `_OtherVersion` if the backend used another version than the project has."""
     found = release_of(built.name)  # if it is None, the checks report it
     if found is not None and found[1] != Version(variant.version):
         built.unlink()
@@ -318,9 +318,9 @@ def _described(pyproject: Mapping[str, Any]) -> str:
 
 
 def origins(wheel: Path, stage: Path, sources: Iterable[str]) -> dict[str, str]:
-    """Path inside the wheel → the one of `sources` (paths in the stage) that it is; empty for what the backend has made.
+    """Path inside the wheel → its source among `sources` (paths in the stage); empty for files that the backend created.
 
-    Found by content and by the end of the path, so that it does not matter where a backend looks for packages.
+    Found by content and by the end of the path, so that it works for every package layout.
     """
     named: dict[str, list[str]] = {}
     for each in sources:
@@ -341,9 +341,9 @@ def origins(wheel: Path, stage: Path, sources: Iterable[str]) -> dict[str, str]:
 
 
 def _ignored(names: Collection[str], pyproject: Mapping[str, Any], tree: SourceTree) -> Iterator[str]:
-    """Files which git ignores and a backend would take: modules of the wheel's packages, and what its tables name.
+    """Ignored files that a backend would pack: modules of the wheel's packages, and files in its tables.
 
-    Then packages beside them that git ignores as a whole. Setuptools looks for packages by itself.
+    Then ignored packages next to them. Setuptools finds packages automatically.
     """
     folders = _package_folders(names, tree)
     patterns = [each.replace("**/", "*").strip("/") for each in texts(pyproject.get("tool", {}))]
@@ -410,7 +410,7 @@ def _place_for(inside: str, files: Mapping[str, str]) -> str:
 
 
 def _moved_data(variant: BuildVariant, tree: SourceTree) -> Iterator[str]:
-    """Files which setuptools takes because git tracks them, and which git does not know where a layout puts them."""
+    """Files that setuptools packs because git tracks them, and that a layout moves to untracked paths."""
     if variant.layout and any(_FILE_FINDER.match(each) for each in build_requires(variant.pyproject)):
         plan = planned(tree, variant)
         yield from (path.removeprefix("src/") for path, source in plan.items() if path != source)
@@ -433,7 +433,7 @@ def _drop_empty_packages(pyproject: dict[str, Any], placed: _Placed) -> None:
 
 
 def _state_package_data(pyproject: dict[str, Any], insides: Iterable[str]) -> None:
-    """Setuptools takes data files only where it is told to."""
+    """Configure data files, which setuptools packs only if they are listed."""
     for inside in insides:
         package, _, rest = inside.partition("/")
         if not rest or inside.endswith(".py") or package.endswith(".data"):
@@ -443,7 +443,7 @@ def _state_package_data(pyproject: dict[str, Any], insides: Iterable[str]) -> No
 
 
 def _force_ignored(pyproject: dict[str, Any], placed: _Placed, tree: SourceTree) -> None:
-    """Hatchling leaves out what git ignores, unless it is told to include it; in the sdist at the same place."""
+    """Configure ignored files, which hatchling packs only if they are listed; in the sdist at the same place."""
     inside_of = dict(zip(placed.additions, placed.forced, strict=True))
     ignored = {
         path: inside_of[path] for path, source in placed.additions.items() if source not in tree.file_set
@@ -455,7 +455,7 @@ def _force_ignored(pyproject: dict[str, Any], placed: _Placed, tree: SourceTree)
 
 
 def _verify(variant: BuildVariant, wheel: Path, placed: _Placed) -> None:
-    """The backend decides what it takes: see that the variant's wishes hold. Raises `BuildError`."""
+    """Check that the backend packed the files that the variant requires. Raises `BuildError`."""
     with zipfile.ZipFile(wheel) as opened:
         names = [each for each in opened.namelist() if ".dist-info/" not in each and not each.endswith("/")]
     backend = backend_name(variant.pyproject)
@@ -487,9 +487,9 @@ def _is_excluded(variant: BuildVariant, inside: str) -> bool:
 
 
 def _write_sdist_again(sdist: Path, *, without: Collection[str]) -> None:
-    """Write the same members without users, times, the moment of compression and hard links: few backends do.
+    """Write the same members without users, times of files and of the compression, and hard links; few backends do this.
 
-    `without` are files of the project that stay out: some backends take files from git's history.
+    `without` are files of the project that are removed: some backends take files from git's history.
     """
     with tempfile.TemporaryFile(dir=sdist.parent) as unpacked:
         with gzip.open(sdist) as packed:
@@ -510,7 +510,7 @@ def _write_sdist_again(sdist: Path, *, without: Collection[str]) -> None:
 
 
 def _anonymous(member: tarfile.TarInfo, linked: tarfile.TarInfo) -> tarfile.TarInfo:
-    """The member as everybody would write it; a hard link as the file that it is linked to."""
+    """The member without properties of this machine; a hard link becomes a copy of its target."""
     if member is not linked:
         member.type, member.size, member.linkname = linked.type, linked.size, ""
         member.mode = linked.mode

@@ -1,7 +1,7 @@
-"""The files in which a pyproject.toml says that a part of the metadata is: readme, licences, dependencies.
+"""The files that pyproject.toml names for parts of the metadata: readme, licences, dependencies.
 
-Some backends build without those that are missing, and say so in a log only. Here that is an error, and what git
-ignores (a readme that a step before the build copied) is there in every stage.
+Some backends ignore missing files, with only a line in a log. Here a missing file is an error, and ignored
+files (a readme that a step before the build copied) are in every stage.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MISSING = "Add the file, correct the path, or run the step that creates it befo
 
 
 class StatedFile(NamedTuple):
-    """A path or a glob pattern relative to the folder of pyproject.toml, and the key that states it."""
+    """A path or a glob pattern relative to the folder of pyproject.toml, and the key with it."""
 
     key: str
     path: str
@@ -58,7 +58,7 @@ class StatedFile(NamedTuple):
 
 
 def stated_files(pyproject: Mapping[str, Any], root: Path) -> Iterator[StatedFile]:
-    """What pyproject.toml states, and setup.cfg in `root` where it leaves the readme to that."""
+    """The files in pyproject.toml, and in setup.cfg in `root` if that has the readme."""
     project = table(pyproject, "project")
     yield from _files("project.readme", project.get("readme"))
     yield from _files("project.license", table(project, "license"))
@@ -82,7 +82,7 @@ def stated_files(pyproject: Mapping[str, Any], root: Path) -> Iterator[StatedFil
 
 
 def files_of_metadata(pyproject: Mapping[str, Any], root: Path) -> frozenset[str]:
-    """Those of the stated files that are there, and those that backends look for without being told."""
+    """The configured files that exist, and those that backends find automatically."""
     by_default = (StatedFile("", each, is_pattern=True) for each in _BY_DEFAULT)
     return frozenset(
         path for each in (*stated_files(pyproject, root), *by_default) for path in each.found(root)

@@ -1,7 +1,7 @@
-"""Has the archives of a build worker say the same on every system.
+"""Makes the archives of a build worker equal on every system.
 
-Windows has no executable bit, nor has its file system below WSL: there git's index says which files are executable,
-and `os.stat` says it to backends. `zipfile` notes in each member on which system it was made: on Unix.
+Windows has no executable bit, nor has its file system below WSL: there the executable files come from git's index,
+and backends get them from `os.stat`. `zipfile` writes the system into each member: always Unix.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _UNIX = 3  # APPNOTE.TXT of PKWARE, 4.4.2
 
 
 def made_on_unix() -> None:
-    """Have `zipfile` write archives as on Unix, for the rest of this process."""
+    """Make `zipfile` write archives as on Unix, for the rest of this process."""
     kind: Any = zipfile.ZipInfo
     made = kind.__init__
 
@@ -29,9 +29,9 @@ def made_on_unix() -> None:
 
 
 def use_modes(modes: Mapping[str, bool]) -> None:
-    """Have `os.stat` and `os.lstat` say whether these files are executable, for the rest of this process.
+    """Make `os.stat` and `os.lstat` return the executable bits of these files, for the rest of this process.
 
-    `modes` are absolute paths. Without any, both stay as they are.
+    `modes` are absolute paths. Without any, both stay unchanged.
     """
     if modes and not _EXECUTABLE:
         system: Any = os
@@ -40,7 +40,7 @@ def use_modes(modes: Mapping[str, bool]) -> None:
 
 
 def keep_mode(path: str, mode: int) -> None:
-    """Note the mode of a copy, which the file system does not keep."""
+    """Record the mode of a copy, which the file system does not store."""
     if _EXECUTABLE:
         _EXECUTABLE[_key(path)] = bool(mode & 0o100)
 
@@ -52,7 +52,7 @@ def modes_below(folder: Path) -> dict[str, bool]:
 
 
 def _key(path: Any) -> str:
-    return str(os.path.normcase(os.path.abspath(path)))  # noqa: PTH100 - for each question of a backend: a Path costs more
+    return str(os.path.normcase(os.path.abspath(path)))  # noqa: PTH100 - called often by backends: faster than with a Path
 
 
 def _with_modes(stat: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:

@@ -1,4 +1,4 @@
-"""Which environment variables project code gets: those that builds are known to read, and no credential.
+"""The environment variables that project code gets: those that builds are known to read, and no credentials.
 
 Build backends, build hooks and `before-publish` run code that a pull request can change. So a variable passes
 only if its name is known or the project admits it, and neither its name nor its value is that of a credential.
@@ -33,7 +33,7 @@ _NETWORK = """
     HTTP_PROXY HTTPS_PROXY ALL_PROXY FTP_PROXY NO_PROXY SSL_CERT_* REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
     NODE_EXTRA_CA_CERTS
 """
-# Versions and dates that builds are told, and the tools of Python projects.
+# Versions and dates for builds, and the tools of Python projects.
 # https://setuptools-scm.readthedocs.io/en/latest/overrides/, https://hatch.pypa.io/latest/config/build/
 _PYTHON_TOOLS = """
     SOURCE_DATE_EPOCH *_PRETEND_VERSION* SETUPTOOLS_* DISTUTILS_* SETUP_* VCS_VERSIONING_* PBR_* VERSIONEER_*
@@ -63,7 +63,7 @@ _COMPILERS = """
     NODE_* NPM_CONFIG_CACHE JAVA_HOME* JDK_* NVM_* VOLTA_*
     AUDITWHEEL_* CIBUILDWHEEL CIBW_* MULTIBUILD_* MACHINE
 """
-# CI services say where a build runs. Files by which a step commands the next ones (GITHUB_ENV) are not among them.
+# Information about the build from CI services, without files that control the next steps (GITHUB_ENV).
 _CI = """
     CI CONTINUOUS_INTEGRATION BUILD_NUMBER BUILD_ID GITHUB_ACTIONS GITHUB_ACTOR GITHUB_BASE_REF GITHUB_EVENT_NAME
     GITHUB_HEAD_REF GITHUB_JOB GITHUB_REF GITHUB_REF_* GITHUB_REPOSITORY GITHUB_REPOSITORY_ID
@@ -83,8 +83,8 @@ _FORMS = """
     *_LIBRARIES *_LIB_DIR* *_ARGS *_NO_EXTENSIONS *_SKIP_* *_USE_* *_WITH_* *_WITHOUT_* *_ENABLE_* *_DISABLE_*
     USE_* WITH_* WITHOUT_* ENABLE_* DISABLE_* SKIP_* NO_* BUILD_WITH_* FORCE_*
 """
-# What pip, uv and git need beside that to install what a build requires: logins of indexes and of proxies, and the
-# way to the user's keyring and SSH agent.
+# Further variables that pip, uv and git need to install build requirements: logins of indexes and of proxies, and
+# access to the user's keyring and SSH agent.
 _OF_INSTALLERS = """
     PIP_* UV_INDEX UV_INDEX_* UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_KEYRING_PROVIDER NETRC
     HTTP_PROXY HTTPS_PROXY ALL_PROXY SSH_AUTH_SOCK DBUS_SESSION_BUS_ADDRESS ARTIFACTS_KEYRING_*
@@ -96,9 +96,9 @@ _CREDENTIAL_NAME = re.compile(
     r"|(?:^|_)(?:KEYS?|PASS|PW|PATS?|AUTH|AUTHORIZATION|JWT|CREDS?|COOKIES?|ACCESS_KEY_ID)(?:[^A-Z]|$)"
     r"|_PWD(?:[^A-Z]|$)|_USERNAME(?:[^A-Z]|$)"
 )
-# Files and addresses by which a step of a CI job commands the runner, or asks it for tokens.
+# Files and URLs with which a step of a CI job controls the runner, or requests tokens.
 _RUNNER = re.compile(r"GITHUB_(?:ENV|PATH|OUTPUT|STATE|STEP_SUMMARY)|ACTIONS_.*|BASH_ENV")
-# It holds the path of a socket, which is named here so that a project can admit it.
+# It contains the path of a socket, and is here so that a project can admit it.
 _NO_CREDENTIAL = frozenset({"SSH_AUTH_SOCK"})
 
 _LOGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<user>[^/?#\s@]*)@", re.IGNORECASE)
@@ -124,7 +124,7 @@ class Passed(NamedTuple):
 
 
 def for_project_code(environment: Mapping[str, str], admitted: Sequence[str] = ()) -> Passed:
-    """What project code gets of this environment. `admitted` are patterns of `[tool.publish-all] build-environment`.
+    """The part of this environment for project code. `admitted` are patterns of `[tool.publish-all] build-environment`.
 
     They admit no variable with the name or the value of a credential.
     """
@@ -142,7 +142,7 @@ def for_project_code(environment: Mapping[str, str], admitted: Sequence[str] = (
 
 
 def not_passed(names: Sequence[str]) -> str:
-    """A line for the message of a command that failed, maybe because it did not get these variables; or nothing."""
+    """A line for the message of a command that may have failed because it did not get these variables; or nothing."""
     if not names:
         return ""
     return (
@@ -152,7 +152,7 @@ def not_passed(names: Sequence[str]) -> str:
 
 
 def for_installers(environment: Mapping[str, str], admitted: Sequence[str] = ()) -> dict[str, str]:
-    """For pip and uv, which run what a build requirement's sdist says: also the logins of indexes and proxies."""
+    """The environment for pip and uv, with the logins of indexes and proxies. They run code from sdists of requirements."""
     own = {name: value for name, value in environment.items() if _is_known(name, _INSTALLERS)}
     git = {name: value for name, value in environment.items() if _is_of_git(name)}
     return worker_environment(
@@ -167,9 +167,9 @@ def is_credential_name(name: str) -> bool:
 
 
 def holds_credential(name: str, value: str) -> bool:
-    """Whether the value of a variable is a credential, or has one in it: a login in a URL, a private key, a token."""
+    """Whether the value of a variable is or contains a credential: a login in a URL, a private key, a token."""
     if name.upper().endswith("_PROXY") and not name.upper().startswith("NO_") and "@" in value:
-        return True  # curl and others take `user:password@host` without a scheme
+        return True  # curl and others accept `user:password@host` without a scheme
     if any(_is_login(each) for each in _LOGIN.finditer(value)) or _LONG_LOGIN.search(value):
         return True
     if any(each.search(value) for each in (_STATED, _KEY, _JWT)):
@@ -190,7 +190,7 @@ def _is_credential(name: str, value: str, secrets: Iterable[str]) -> bool:
 
 
 def _values_of_credentials(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Values that must not turn up in another variable. A path or a sentence is not one."""
+    """Values that must not be in another variable. Paths and sentences are not among them."""
     return tuple(
         value
         for name, value in environment.items()
@@ -212,5 +212,5 @@ def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _is_of_git(name: str) -> bool:
-    """`worker_environment` says which of git's variables stay."""
+    """Whether it is a variable of git, which `worker_environment` handles."""
     return name.upper().startswith("GIT_")

@@ -49,7 +49,7 @@ _CRLF = "a build on Linux has LF. Add `* text=auto eol=lf` to .gitattributes, co
 def main() -> int:
     # Hooks are in the user's tree, and must not be compiled there. (Other processes work in stages: they may,
     # and backends that are compiled once start faster for the next variant.)
-    os.umask(0o022)  # sdists hold the modes of the files that backends make
+    os.umask(0o022)  # sdists contain the modes of files that backends create
     sys.dont_write_bytecode = True
     incoming, outgoing = worker_protocol.own_pipes()
 
@@ -84,10 +84,10 @@ def _end_with_parent(incoming: IO[str], answered: threading.Event, temporary: Se
     incoming.read()
     if answered.is_set():  # the parent has its answer, and needs the built files
         return
-    for folder in temporary:  # a parent that was killed left them
+    for folder in temporary:  # left by a parent that was killed
         shutil.rmtree(folder, ignore_errors=True)
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)  # with what the project's code has started
+        os.killpg(os.getpid(), signal.SIGKILL)  # with the processes that project code has started
     os._exit(1)
 
 
@@ -119,7 +119,7 @@ def build_all(
 ) -> BuildResult:
     """Build every file of a request, in order, into `request.output`.
 
-    `leave_out` names folders of the project which hold output. Raises `BuildError` and `ConfigurationError`.
+    `leave_out` names output folders in the project. Raises `BuildError` and `ConfigurationError`.
     """
     # https://reproducible-builds.org/specs/source-date-epoch/; without it the backends' own stable default.
     os.environ.pop("SOURCE_DATE_EPOCH", None)
@@ -132,7 +132,9 @@ def build_all(
     for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
         tag = None if variant.wheel is None else str(variant.wheel.tag)
         listener(BuildStarted(project=variant.project, variant=variant.name, kind=kind, tag=tag))
-        folder = request.output / str(number)  # its own: some backends clean the folder they write to
+        folder = request.output / str(
+            number
+        )  # a separate folder: some backends clean the folder they write to
         folder.mkdir()
         begun = time.monotonic()
         builder = builders.of(variant)
@@ -167,7 +169,7 @@ def build_all(
 
 
 def _put(path: Path, output: Path, variant: BuildVariant) -> Path:
-    """The file's place in the output folder. Tags which backends infer are known only now: see that no two wheels have the same name."""
+    """The file's place in the output folder. Tags from backends are known only now: check that no two wheels have the same name."""
     if (output / path.name).exists():
         msg = f"{path.name} is built twice, the second time as {variant.label}"
         raise BuildError(msg, hint="Give one of the build variants another `name`.")
@@ -175,7 +177,7 @@ def _put(path: Path, output: Path, variant: BuildVariant) -> Path:
 
 
 class _Builders:
-    """One builder per backend, made when first needed: what it reads of the project serves all variants."""
+    """One builder per backend, created when first needed: it reads the project once for all variants."""
 
     def __init__(
         self, request: BuildRequest, leave_out: Sequence[Path], workspace: Path, listener: Listener
@@ -194,7 +196,7 @@ class _Builders:
                 )
             )
         self._stages = Stages(tree, workspace / "stages")
-        # Git looks for a repository upwards from where it stands: it is not to find one around a stage.
+        # Git searches for a repository in all folders above: it must not find one around a stage.
         ceilings = [str(workspace.resolve()), *filter(None, [os.environ.get("GIT_CEILING_DIRECTORIES")])]
         os.environ["GIT_CEILING_DIRECTORIES"] = os.pathsep.join(ceilings)
         self._made: dict[Backend, Builder] = {}
@@ -206,7 +208,7 @@ class _Builders:
         return DeflateCache(self._request.compression)
 
     def reused(self) -> float | None:
-        """The share of the content of the file built last that was deflated before; None where the backend deflates."""
+        """The share of the last built file that was already compressed; None if the backend compresses."""
         return self.deflate.reused() if "deflate" in vars(self) else None
 
     def of(self, variant: BuildVariant) -> Builder:
@@ -230,7 +232,7 @@ class _Builders:
         return PoetryCoreBuilder(self._stages, deflate=self.deflate, listener=self._listener)
 
     def _is_staged(self, backend: Backend) -> bool:
-        """Whether a backend is run as any other: all but two are, and those where their version is not known here."""
+        """Whether a backend runs as a generic one: all except two do, and those in unknown versions."""
         if backend not in IN_PROCESS or os.environ.get("PUBLISH_ALL_BUILD") == "stage":
             return True
         why = unknown_version(backend)

@@ -1,6 +1,6 @@
-"""How the build worker is asked: one JSON object per line goes over its pipes, and back into values.
+"""The protocol of the build worker: one JSON object per line over its pipes, converted from and to values.
 
-`ask_worker` sends one question to a new worker, which answers with events and then with its answer or an error.
+`ask_worker` sends one question to a new worker, which replies with events and then with its answer or an error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EVENTS: Mapping[str, type[Event]] = {
 _ERRORS: Mapping[str, type[PublishAllError]] = {
     each.__name__: each for each in (BuildError, ConfigurationError, VersionError)
 }
-# TOML's dates and times have no form in JSON.
+# JSON has no dates and times, as TOML has.
 _TIMES: Mapping[str, Any] = {
     "datetime": dt.datetime.fromisoformat,
     "date": dt.date.fromisoformat,
@@ -50,11 +50,11 @@ def ask_worker(
 ) -> Any:
     """One question to a new worker, and its answer. Raises what the worker reports.
 
-    `workspace` is a folder for the worker's log and temporary files; a `BuildError` ends with what the log says.
-    Without `own_group` the worker and what it starts belong to the process group of this process, and end with it.
+    `workspace` is a folder for the worker's log and temporary files; a `BuildError` ends with the last lines of the log.
+    Without `own_group`, the worker and its child processes belong to the process group of this process, and end with it.
     """
     log = workspace / "log"
-    # python -m puts the current folder on the path, where the project's modules would hide ours.
+    # python -m adds the current folder to the path, where the project's modules would hide ours.
     empty = workspace / "empty"
     empty.mkdir(exist_ok=True, parents=True)
     command = [executable, "-m", "publish_all.builders.worker"]
@@ -75,7 +75,7 @@ def ask_worker(
 
 
 def _printed(log: Path) -> str:
-    """The end of what the backend printed, to go after a message."""
+    """The last lines of the backend's output, to follow a message."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -85,7 +85,7 @@ def _printed(log: Path) -> str:
 
 
 def own_pipes() -> tuple[IO[str], IO[str]]:
-    """Take the pipes for ourselves: whatever backends print goes to standard error, and they can read nothing."""
+    """Reserve the pipes for the protocol: output of backends goes to standard error, and their input is empty."""
     incoming = os.fdopen(os.dup(0), encoding="utf-8")
     outgoing = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     nothing = os.open(os.devnull, os.O_RDONLY)

@@ -127,7 +127,7 @@ class Preflight:
 
     @property
     def others_go(self) -> bool:
-        """Whether there is something to upload that needs nothing that is `stopped`, and nothing else is against it."""
+        """Whether there are files that need no `stopped` member, and no other errors."""
         return all(each.obstacles <= {ConflictError} for each in self.repositories) and any(
             state is FileState.NOT_STARTED and not each.plan.waits_for(file.member, self.stopped)
             for each in self.repositories
