@@ -58,7 +58,7 @@ def ensure_allowed(url: str) -> None:
     try:
         scheme, host, _ = origin(url)
     except ValueError as error:
-        said = f"is not a URL: {error}."
+        said = f"is not a valid URL: {error}."
     else:
         if (scheme == "https" and host) or (scheme == "http" and is_loopback(host)):
             return
