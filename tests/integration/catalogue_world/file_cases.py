@@ -103,6 +103,14 @@ CASES = (
         says="sibling>=1",
     ),
     Case(
+        code="PA272",
+        break_it=requiring("sibling"),
+        next_step=requiring("packaging"),
+        lookalike=requiring("sibling-tools"),
+        exits=4,
+        says="'sibling'",
+    ),
+    Case(
         code="PA205",
         break_it=with_headers("Classifier: Topic :: Kindling\n"),
         next_step=with_headers("Classifier: Topic :: Database\n"),

@@ -20,9 +20,9 @@ from publish_all.commands.context import project_version
 from publish_all.commands.files import FoundFiles, PublishOptions, named_files, note_old_files
 from publish_all.config.addresses import host_of
 from publish_all.config.builtin import canonical
-from publish_all.config.model import ProjectConfig
+from publish_all.config.model import Pin, ProjectConfig
 from publish_all.config.workspace import label, names_of
-from publish_all.diagnoses import MEMBER_NOT_THERE, TAG_ELSEWHERE
+from publish_all.diagnoses import MEMBER_NOT_THERE, MEMBER_WITHOUT_VERSION, TAG_ELSEWHERE
 from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import BuildError, CheckError, PublishAllError, UsageError
@@ -390,7 +390,7 @@ def _lacking_members(
     found: Sequence[FoundFiles],
     indexes: Callable[[], Sequence[Repository]],
 ) -> Iterator[Finding]:
-    """What a file requires of members of its workspace that neither the run nor an index has."""
+    """What a file requires of members of its workspace without a version, or in one that neither the run nor an index has."""
     required = opened.distribution.metadata.get("Requires-Dist", ())
     if config is None or not required:
         return
@@ -400,6 +400,12 @@ def _lacking_members(
             requirement = Requirement(text)
             name = canonicalize_name(requirement.name)
             if name not in members or requirement.url is not None or name == opened.distribution.project:
+                continue
+            if not requirement.specifier and config.pin is not Pin.NONE:
+                yield opened.found(
+                    MEMBER_WITHOUT_VERSION,
+                    f"it requires {text!r}, a member of the workspace, without a version",
+                )
                 continue
             here = [
                 str(file.version) for each in found for file in each.distributions if file.project == name
