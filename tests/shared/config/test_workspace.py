@@ -116,6 +116,13 @@ def test_without_a_version_table_each_member_has_tags_of_its_own(packages):
     assert load_project(packages / "packages/core").version.tag_prefix == "core-v"
 
 
+def test_two_members_cannot_have_one_name(packages):
+    (packages / "pyproject.toml").write_text('[tool.publish-all.workspace]\nmembers = ["packages/*"]')
+    project(packages / "packages/twin", "Acme.spark")
+    with pytest.raises(ConfigurationError, match=r"'Acme\.spark' has the same name as .*packages.spark"):
+        load_project(packages, ())
+
+
 def test_what_is_not_a_workspace_says_so(packages):
     with pytest.raises(ConfigurationError, match="no workspace found in"):
         load_project(packages / "packages/core", ())
