@@ -266,6 +266,9 @@ def test_the_address_is_that_of_github_pages(tmp_path: Path, out: Path, options:
     repository.commit(Release(project=file.project, version=file.version, distributions=(file,)))
     (made,) = write_site(tmp_path, out, (), options)
     assert (made.newest, made.copied) == ("0.2.0", 1)
+    for reason, newest in (("broken", ""), (None, "0.2.0")):
+        repository.yank(file.project, file.version, reason)
+        assert write_site(tmp_path, out, (), options)[0].newest == newest
     people = (out / "index.html").read_text()
     assert "uv add --index kindling=https://sep.github.io/kindling/simple/ kindling-synapse==0.2.0" in people
     write_site(tmp_path, out, (), options, url="https://wheels.corp.example/simple/")

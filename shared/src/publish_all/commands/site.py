@@ -24,7 +24,7 @@ from publish_all._temporary import temporary_folder
 from publish_all.commands.context import Runtime, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.commands.index import open_source, published_names, servable
-from publish_all.commands.site_page import GENERATOR, render_site
+from publish_all.commands.site_page import GENERATOR, newest_of, render_site
 from publish_all.config.github_project import link_of_actions, link_of_git
 from publish_all.config.kinds import upload_url_problem
 from publish_all.config.model import ProjectConfig, RepositoryConfig
@@ -53,7 +53,7 @@ _Found: TypeAlias = list[tuple[IndexSource, ProjectPage]]
 
 
 class SiteProject(NamedTuple):
-    """One project of the site; `copied` are those of its files that are on the site itself."""
+    """One project of the site; `newest` is empty if all versions are yanked, `copied` are those of its files that are on the site itself."""
 
     project: str
     newest: str
@@ -116,7 +116,11 @@ def make_site(
         raise PublishAllError(msg) from error
     return tuple(
         SiteProject(
-            project, page.versions[-1], len(page.versions), len(page.files), len(list(_on_site(page)))
+            project,
+            str(newest_of(page) or ""),
+            len(page.versions),
+            len(page.files),
+            len(list(_on_site(page))),
         )
         for project, page in pages.items()
     )

@@ -87,8 +87,7 @@ def _section(page: ProjectPage, index: str) -> str:
         if release is not None:
             by_version.setdefault(release[1], []).append(file)
     versions = sorted(by_version, reverse=True)
-    offered = [each for each in versions if any(file.yanked is None for file in by_version[each])]
-    newest = next((each for each in offered if not each.is_prerelease), next(iter(offered), None))
+    newest = newest_of(page)
     lines = "" if newest is None else _install(page.name, newest, by_version[newest], index)
     rows = [_row(page.name, each, file) for each in versions for file in by_version[each]]
     shown = "all versions are yanked" if newest is None else str(newest)
@@ -103,6 +102,13 @@ def _section(page: ProjectPage, index: str) -> str:
 </details>
 </section>
 """
+
+
+def newest_of(page: ProjectPage) -> Version | None:
+    """What installers choose: of the versions that are not yanked the newest, and a final one if there is one."""
+    releases = (release_of(each.filename) for each in page.files if each.yanked is None)
+    offered = (each[1] for each in releases if each is not None)
+    return max(offered, key=lambda each: (not each.is_prerelease, each), default=None)
 
 
 def _install(name: str, version: Version, files: Iterable[IndexFile], index: str) -> str:
