@@ -307,3 +307,40 @@ def test_variants_and_platform_wheels_of_a_member_go_to_a_registry(
             [python, "-m", "pip", "freeze"], cwd=folder, environment=workspace.environment, check=True
         ).stdout
     )
+
+
+def test_of_twelve_members_only_those_that_need_a_conflict_wait_and_uv_installs_the_others(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.state("pyproject.toml", '[tool.uv.workspace]\nmembers = ["packages/*", "empty/*"]')
+    workspace.member("m-core", "1.0", more='[dependency-groups]\ndev = ["m-app"]')  # a circle
+    workspace.member("m-app", "0.3.1", "m-core", "M.Dotted")
+    workspace.member("M.Dotted", "2.0rc1", more='[project.optional-dependencies]\nall = ["m-app"]')
+    leaves = [f"m-leaf{number}" for number in range(9)]
+    for name in leaves:
+        workspace.member(name, "1.0", *(["m-core"] if name == "m-leaf0" else []))
+    workspace.commit()
+    found, _ = workspace.publish()
+    assert len(found) == 12
+    assert all(each == {"uploaded"} for each in found.values())
+
+    workspace.state("packages/m-core/src/m_core/__init__.py", "changed = True")
+    workspace.raise_version("m-leaf0", "1.0", "1.1")
+    workspace.raise_version("m-leaf1", "1.0", "1.1")
+    found, order = workspace.publish(code=5)
+
+    assert found["m-core 1.0"] == {"conflict"}
+    assert found["m-leaf0 1.1"] == {"not started"}
+    assert order == ["m_leaf1-1.1"]
+    uv, python = installed("dev", "uv"), tmp_path / "venv"
+    run([uv, "venv", "-q", python], cwd=tmp_path, environment=workspace.environment, check=True)
+    index = ("--index-url", workspace.server.index_url, "--prerelease", "allow", "--no-cache")
+    run(
+        [uv, "pip", "install", "-p", python, *index, "m-app", *leaves],
+        cwd=tmp_path,
+        environment=workspace.environment,
+        check=True,
+    )
+    listing = run([uv, "pip", "freeze", "-p", python], cwd=tmp_path, environment=workspace.environment)
+    assert len(listing.stdout.splitlines()) == 12
+    assert "m-leaf1==1.1" in listing.stdout
