@@ -26,12 +26,13 @@ test: ## run all tests: unit tests, and tests against real servers and hosts
 	$(SET_UP) dev servers keyrings linters builds-lowest $(HOSTS) wheelhouse
 	@$(PYTEST) -m "not chaos and not fuzz and not real" $(TESTS)
 
-lint: ## run ruff, mypy, import-linter, zizmor
+lint: ## run ruff, mypy, import-linter, zizmor and the check for plain English
 	$(SET_UP) dev
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >.cache/lint-imports.log || { cat .cache/lint-imports.log; exit 1; }
+	@$(BIN)/python tools/plain_english.py
 	@$(BIN)/zizmor --offline --no-progress --quiet --persona=pedantic .github action.yml >.cache/zizmor.log || { cat .cache/zizmor.log; exit 1; }
 
 docs: ## build the documentation into site/, with the reference generated from the code
