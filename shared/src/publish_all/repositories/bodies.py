@@ -18,7 +18,7 @@ _CHUNK = 256 * 1024
 class FileChangedError(PublishAllError):
     """The file is gone, or shorter or longer than when it was read.
 
-    Not an `OSError`, which urllib3 would take for one of the network.
+    Not an `OSError`, which urllib3 would handle as a network error.
     """
 
     def __init__(self, path: Path, what: str) -> None:
@@ -31,7 +31,7 @@ class FileChangedError(PublishAllError):
 class FileBody:
     """A body of known length around a file, whose memory does not depend on the file's size. Each iteration starts at the beginning.
 
-    `progress` is told how many of the file's bytes have been handed to the network; `complete` is true when the
+    `progress` gets the number of the file's bytes that were passed to the network; `complete` is true when the
     whole body was. Raises `FileChangedError` while it is sent if the file has another length by then, or is gone.
     """
 
@@ -50,7 +50,7 @@ class FileBody:
         sent = -len(self.head)
         for chunk in self._chunks():
             yield chunk
-            # Whoever asks for the next chunk has sent this one.
+            # The caller has sent this chunk when it requests the next one.
             sent += len(chunk)
             self.progress(min(sent, self.size))
         self.complete = True

@@ -2,8 +2,8 @@
 
     simple/index.html, index.json            the projects (PEP 503, PEP 691)
     simple/<project>/index.html, index.json  its files
-    simple/<project>/<file>                  a distribution; beside a wheel its <file>.metadata (PEP 658)
-    simple/<project>/<version>.yanked        why a version is yanked (PEP 592), without zeros at its end
+    simple/<project>/<file>                  a distribution; next to a wheel its <file>.metadata (PEP 658)
+    simple/<project>/<version>.yanked        the reason for a yank (PEP 592), for a version without trailing zeros
 
 All links are relative. Pages are always written from the files in the folders, so that they can
 be written again at any time; there is no other state.
@@ -149,7 +149,7 @@ class DirectoryRepository:
                 part.unlink()
 
     def commit(self, release: Release) -> ReleaseOutcome:
-        """Write the pages of the project, and the list of projects, from the files that are there."""
+        """Write the pages of the project, and the list of projects, from the existing files."""
         try:
             with self._locked():
                 listed, findings = self._write_pages(release.project)
@@ -161,7 +161,7 @@ class DirectoryRepository:
         return ReleaseOutcome(complete=complete, findings=findings)
 
     def verify(self, release: Release) -> Look:
-        """Read both pages back, and see that they list our sha256, and that the file has it."""
+        """Read both pages back, and check that they list our sha256, and that the file has it."""
         folder = self._folder(release.project)
         states: dict[str, FileState] = {}
         try:
@@ -204,7 +204,7 @@ class DirectoryRepository:
             raise RepositoryError(msg, hint="Publish to it again, which rewrites its pages.") from error
         return fetch.files_of(page, project, version, self.name)
 
-    # --- taken back
+    # --- yank and delete
 
     def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
         files = self._listed(project, version)
@@ -263,7 +263,7 @@ class DirectoryRepository:
     def _target(self, distribution: Distribution) -> Path:
         """The path of the file, in whatever spelling of its name, or the future path.
 
-        `Demo-1.0.tar.gz` and `demo-1.0.tar.gz` are one file to installers, which may take either.
+        `Demo-1.0.tar.gz` and `demo-1.0.tar.gz` are one file to installers, which may use either.
         """
         folder = self._folder(distribution.project)
         stated = folder / distribution.filename
@@ -289,9 +289,9 @@ class DirectoryRepository:
     def _write_pages(
         self, project: NormalizedName, *, without: Collection[str] = ()
     ) -> tuple[Collection[str], tuple[Finding, ...]]:
-        """Write the page of a project as its files say, and the list of projects. Returns the names of its files.
+        """Write the page of a project from its files, and the list of projects. Returns the names of its files.
 
-        Broken files are left out, and those of another project.
+        Broken files and files of other projects are not listed.
         """
         folder = self._folder(project)
         folder.mkdir(parents=True, exist_ok=True)
@@ -396,7 +396,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where folders can be opened at all (not on Windows)."""
+    """Make a rename durable after a power failure, if folders can be opened (not on Windows)."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

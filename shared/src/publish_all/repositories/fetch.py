@@ -1,4 +1,4 @@
-"""Bringing the files of a release back from an index, byte for byte."""
+"""Downloads the files of a release from an index, byte for byte."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SDIST = ".tar.gz"
 
 
 class NotThereError(RepositoryError):
-    """A repository has not got a release; `versions` are those that it has of the project, None if it cannot list them."""
+    """A repository does not have a release; `versions` are its versions of the project, None if it cannot list them."""
 
     versions: tuple[str, ...] | None = None
 
@@ -46,7 +46,7 @@ def files_of(
 def not_there(
     message: str, project: NormalizedName, others: Sequence[str] | None, where: str
 ) -> RepositoryError:
-    """The error where a release is asked for that a repository has not got; `others` are versions that it has, if known."""
+    """The error for a release that a repository does not have; `others` are versions that it has, if known."""
     hint = (
         f"It has: {', '.join(others)}."
         if others
@@ -59,7 +59,7 @@ def not_there(
 
 
 def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) -> Path:
-    """Write a file's content into `folder`. Raises `RepositoryError` if it has not the hash that is listed."""
+    """Write a file's content into `folder`. Raises `RepositoryError` if its hash is not the listed one."""
     path = folder / Path(file.filename).name
     found = hashlib.sha256()
     with path.open("wb") as opened:
@@ -74,7 +74,7 @@ def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) ->
 
 
 def ensure_provenance(body: bytes, file: IndexFile, where: str) -> None:
-    """Raise `RepositoryError` if the provenance that an index lists is none, or is about other bytes than the file's.
+    """Raise `RepositoryError` if the provenance in an index is invalid, or is for other bytes than the file's.
 
     https://packaging.python.org/specifications/index-hosted-attestations/. Signatures are not verified.
     """

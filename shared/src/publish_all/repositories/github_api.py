@@ -1,4 +1,4 @@
-"""GitHub's REST API as releases need it: who asks, pages of lists, limits, and what a refusal means.
+"""GitHub's REST API for releases: credentials, pages of lists, rate limits, and the meaning of refusals.
 
 https://docs.github.com/rest/releases
 """
@@ -44,10 +44,10 @@ _WORTH_WAITING = 840.0
 
 @dataclass(eq=False, repr=False)
 class GitHubApi:
-    """GitHub's API from `url` on, which ends with `/repos/OWNER/REPOSITORY` for that of one repository.
+    """GitHub's API below `url`, which ends with `/repos/OWNER/REPOSITORY` for the API of one repository.
 
-    The credential is shown to the API and to its host for uploads, and to no other. It is the one for `registry`
-    where that is stated: ghcr.io, whose tokens are those of GitHub. `hint` says what else than contents: write is needed.
+    The credential is only sent to the API and to its host for uploads. It is the credential for `registry`
+    if that is set: ghcr.io uses the tokens of GitHub. `hint` is for permissions other than contents: write.
     """
 
     url: str
@@ -61,7 +61,7 @@ class GitHubApi:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     _written: float = 0.0
-    # Until when GitHub wants no request, and how often in a row it has said so.
+    # The end of GitHub's rate limit, and how often in a row it was reported.
     _silent_until: float = 0.0
     _limited: int = 0
 
@@ -72,7 +72,7 @@ class GitHubApi:
         )
 
     def credential(self) -> Credential | None:
-        """Raises `CredentialError`, also where there is none and one is needed."""
+        """The credential. Raises `CredentialError`, also if there is none and one is needed."""
         request = self._asked
         found = self.credentials.get(request)
         if found is None and self.purpose is Purpose.UPLOAD:
@@ -102,7 +102,7 @@ class GitHubApi:
             url = joined(url, following) if following else None
 
     def write(self, method: str, url: str, body: Body | None = None, *, content_type: str = "") -> Any:
-        """Send something, at least `PAUSE` after the last time. None where it is answered without a content."""
+        """Send a request, at least `PAUSE` after the last one. None if the answer has no content."""
         pause = self._written + PAUSE - self.clock()
         if pause > 0:
             self.sleep(min(pause, PAUSE))
@@ -115,9 +115,9 @@ class GitHubApi:
 
     @contextmanager
     def content(self, url: str, *, byte_range: str | None = None) -> Iterator[Download]:
-        """The content of an asset, by its address in the API, or by the public one, which is shown no credential.
+        """The content of an asset, by its URL in the API, or by the public one, which gets no credential.
 
-        GitHub sends it from another host, which sees no credential either.
+        GitHub redirects to another host, which gets no credential either.
         """
         headers = {**_HEADERS, "Accept": "application/octet-stream"}
         if byte_range is not None:
@@ -138,7 +138,7 @@ class GitHubApi:
         self, method: str, url: str, *, body: Body | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
         rest = self._silent_until - self.clock()
-        if rest > 0:  # GitHub bans clients that go on asking
+        if rest > 0:  # GitHub bans clients that continue to send requests
             raise self._limit(429, rest, "its rate limit has not ended yet")
         reply = self.session.request(
             method, url, auth=self._auth(url), headers=_HEADERS | dict(headers or {}), body=body
@@ -167,7 +167,7 @@ class GitHubApi:
         return BearerAuth(secret=found.secret) if found is not None else None
 
     def _wait(self, reply: Reply) -> float | None:
-        """For how many seconds GitHub wants no request; None if the reply is about something else."""
+        """The seconds until the rate limit ends; None if the reply is about something else."""
         if reply.status not in {403, 429}:
             return None
         stated = retry_after(reply.headers, self.clock())
@@ -228,14 +228,14 @@ _DIAGNOSES: Mapping[int, tuple[Diagnosis, str]] = {
 
 
 def _upload_host(url: str) -> str:
-    """Where GitHub takes assets: uploads.github.com beside api.github.com; an Enterprise Server takes them itself."""
+    """The host for uploads of assets: uploads.github.com for api.github.com, or the Enterprise Server itself."""
     parts = urlsplit(url)
     host = parts.netloc.lower()
     return urlunsplit(parts._replace(netloc=f"uploads.{host[4:]}" if host.startswith("api.") else host))
 
 
 def _code(reply: Reply) -> str:
-    """`already_exists`, or the field that is wrong; empty if neither is told."""
+    """`already_exists`, or the invalid field; empty if neither is given."""
     try:
         first = reply.json()["errors"][0]
         return str(first["field"] if first["code"] == "custom" else first["code"])

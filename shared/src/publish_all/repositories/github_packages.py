@@ -1,4 +1,4 @@
-"""Deleting from GitHub's container registry, which only GitHub's own API does.
+"""Deletes from GitHub's container registry, which only works with GitHub's own API.
 
 https://docs.github.com/rest/packages/packages
 """
@@ -25,7 +25,7 @@ def deletion(
 ) -> tuple[Removal, ...]:
     """The steps that delete manifests of a package (`sep/kindling`): the `tagged` ones first, then the `listed` files.
 
-    Both are names for people by digest. `alone`: the package has no other tags. GitHub does not delete the last version
+    Both map digests to names for people. `alone`: the package has no other tags. GitHub does not delete the last version
     that has one, so the whole package goes then. Raises `RepositoryError` and `CredentialError`.
     """
     owner, _, name = package.partition("/")

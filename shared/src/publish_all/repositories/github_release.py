@@ -1,7 +1,7 @@
 """Repositories that are the releases of a GitHub repository: each file is an asset of the release of its tag.
 
-The release is a draft until all its files are there, and `commit` publishes it. One that somebody made on the
-web, or another job, is used. Beside each wheel is its metadata, as `<file>.metadata` (PEP 658).
+The release is a draft until all its files are uploaded, and `commit` publishes it. A release that already exists,
+made on the web or by another job, is used. Next to each wheel is its metadata, as `<file>.metadata` (PEP 658).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ TOO_LARGE = 2 * 1024**3
 
 _PATIENCE = 5.0
 """Seconds until an asset that another run may be sending is looked at again."""
-# GitHub puts a dot in place of what it does not take in a name, and takes dots away at its ends.
+# GitHub replaces characters that it does not allow in a name with a dot, and removes dots at its ends.
 _NOT_TAKEN = re.compile(r"[^A-Za-z0-9_+@.-]+")
 _BINARY = "application/octet-stream"
 # A paragraph of the notes of a release, where people see it.
@@ -70,7 +70,7 @@ _ROUNDS = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asset:
-    """A file of a release. `sha256` is None where GitHub does not state it; `sent` says that all of it is there.
+    """A file of a release. `sha256` is None if GitHub does not have it; `sent`: its upload is complete.
 
     `yanked` is the reason, None if it is not yanked.
     """
@@ -87,7 +87,7 @@ class Asset:
 
     @property
     def listed(self) -> IndexFile:
-        """As a file of an index, with the address at which the API has it."""
+        """As a file of an index, with its URL in the API."""
         hashes = {"sha256": self.sha256} if self.sha256 is not None else {}
         return IndexFile(
             filename=self.name, url=self.url, hashes=hashes, size=self.size, upload_time=self.created
@@ -108,7 +108,7 @@ class GitHubRelease:
 
     @property
     def yanked(self) -> Mapping[str, str]:
-        """Why projects are yanked in it, by their names."""
+        """The reasons for yanks in it, by the names of the projects."""
         return dict(_YANKED.findall(self.notes))
 
 
@@ -117,7 +117,7 @@ class GitHubReleaseRepository:
     """The releases of one repository; `tag_prefix` and `private` are as in `Means`."""
 
     kind: ClassVar[Kind] = GITHUB_RELEASE
-    # GitHub asks for writes one after the other.
+    # GitHub requires writes one after the other.
     capabilities: ClassVar[Capabilities] = Capabilities(
         opens_alone=False, parallel_per_release=1, parallel=1, final_on_upload=False
     )
@@ -134,7 +134,7 @@ class GitHubReleaseRepository:
     _tags: dict[Version, str | None] = field(default_factory=dict)
     _releases: dict[Version, GitHubRelease] = field(default_factory=dict)
     _assets: dict[int, dict[str, Asset]] = field(default_factory=dict)
-    # Drafts that this run made, and half assets that it has seen.
+    # Drafts that this run created, and incomplete assets that it has seen.
     _made: set[int] = field(default_factory=set)
     _half: set[int] = field(default_factory=set)
     _writing: threading.Lock = field(default_factory=threading.Lock)
@@ -162,7 +162,7 @@ class GitHubReleaseRepository:
     # --- before the first byte
 
     def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
-        """Ask for the repository with the credential, and look at the names, sizes and number of the files.
+        """Request the repository with the credential, and check the names, sizes and number of the files.
 
         Raises `HttpError` and `CredentialError`.
         """
@@ -185,7 +185,7 @@ class GitHubReleaseRepository:
         return tuple(dict.fromkeys(findings))
 
     def expect(self, projects: Mapping[NormalizedName, bool]) -> tuple[Finding, ...]:
-        """It makes no difference here."""
+        """Do nothing: new projects need no preparation here."""
         del projects
         return ()
 
@@ -214,7 +214,7 @@ class GitHubReleaseRepository:
         self, about: Mapping[str, Any], releases: tuple[Release, ...]
     ) -> Iterator[Finding]:
         rights = about.get("permissions")
-        # For the tokens of workflows all of them are false: the first write tells.
+        # For the tokens of workflows all of them are false: only the first write shows the permissions.
         if isinstance(rights, dict) and rights.get("pull") is True and rights.get("push") is False:
             message = f"The credential can read {self.url}, but not write to it."
             yield self._found(known.NOT_ALLOWED, message, GIVE_CREDENTIAL)
@@ -284,7 +284,7 @@ class GitHubReleaseRepository:
     # --- the release of a tag
 
     def _tag(self, version: Version) -> str | None:
-        """The tag of a version that GitHub has, however it spells the version: `v1.0.0-rc.1` is 1.0.0rc1."""
+        """GitHub's tag of a version, in any spelling of the version: `v1.0.0-rc.1` is 1.0.0rc1."""
         if self._tags.get(version) is None:
             beginning = quote(f"{self.tag_prefix}{version.major}")
             refs = self.api.pages(f"/git/matching-refs/tags/{beginning}")
@@ -317,7 +317,7 @@ class GitHubReleaseRepository:
     def _find(self, version: Version) -> list[GitHubRelease]:
         """All releases of a version, the one to use first: a published one, else the draft that was made first.
 
-        Two jobs that start at once may make two drafts.
+        Two jobs that start at the same time may create two drafts.
         """
         tag = self._tag(version) or f"{self.tag_prefix}{version}"
         content = self.api.get(f"/releases/tags/{quote(tag, safe='')}")
@@ -337,11 +337,11 @@ class GitHubReleaseRepository:
         try:
             made = self._release(self._write_json("POST", "/releases", draft))
         except RefusedError as error:
-            if error.code == "already_exists":  # another job has published it meanwhile
+            if error.code == "already_exists":  # another job has published it in the meantime
                 raise self._again(error.message) from error
             raise
         self._made.add(made.id)
-        self.sleep(PAUSE)  # GitHub may not list it at once, nor that of another job
+        self.sleep(PAUSE)  # GitHub may not list it at once, nor the draft of another job
         found = min((made, *self._find(version)), key=lambda each: (each.draft, each.id))
         if found.id != made.id:
             self._delete(f"/releases/{made.id}")
@@ -402,14 +402,14 @@ class GitHubReleaseRepository:
         return FileState.UPLOADED
 
     def _put(self, release: GitHubRelease, name: str, body: FileBody | bytes, size: int, sha256: str) -> None:
-        """Upload one asset, in place of a half one, or of other metadata. Raises `HttpError`, `CredentialError`."""
+        """Upload one asset, which replaces an incomplete one or other metadata. Raises `HttpError`, `CredentialError`."""
         assets = self._assets[release.id]
         there = assets.get(name)
         if there is not None:
             if there.sent and self._has(there, size, sha256):
                 return
             if not there.sent and there.id not in self._half:
-                # An upload that failed leaves it, and so does one that another job is at.
+                # It is from a failed upload, or from the running upload of another job.
                 self._half.add(there.id)
                 message = f"{name} exists without content: its upload failed, or is still running."
                 raise self._again(message, wait=_PATIENCE)
@@ -449,7 +449,7 @@ class GitHubReleaseRepository:
     # --- publish
 
     def commit(self, release: Release) -> ReleaseOutcome:
-        """Publish the release of the tag, once the files of all its projects are there."""
+        """Publish the release of the tag, when the files of all its projects are uploaded."""
         with self._writing:
             try:
                 return self._publish(release)
@@ -462,7 +462,7 @@ class GitHubReleaseRepository:
     def _publish(self, release: Release) -> ReleaseOutcome:
         version = release.version
         ours = self.current(version)
-        # Another job may have made one as well.
+        # Another job may have created one, too.
         others = self._find(version) if ours is None or ours.draft else []
         every = {each.id: each for each in (*others, *([ours] if ours is not None else []))}
         if not every:
@@ -475,16 +475,16 @@ class GitHubReleaseRepository:
                 message = f"{self.name} already has another file {each.filename}."
                 return ReleaseOutcome(complete=False, findings=(self._found(known.OTHER_BYTES, message),))
         for other in every.values():
-            # Of others' drafts only those that are of no use to anybody.
+            # Of drafts of other jobs, only useless ones.
             if other.draft and other.id != first.id and (other.id in self._made or not self.assets_of(other)):
                 self._delete(f"/releases/{other.id}")
         there = {name for name, asset in self._assets[first.id].items() if asset.sent}
-        # The last project of this version publishes it: an immutable release takes no more files.
+        # The last project of this version publishes it: an immutable release accepts no more files.
         if first.draft and self._planned.get(version, set()) <= there:
             changed = {"tag_name": first.tag, "draft": False, "make_latest": "legacy"}
             content = self._write_json("PATCH", f"/releases/{first.id}", changed)
             self._releases[version] = self._release(content)
-            self.assets_of(self._releases[version])  # published, they have other addresses
+            self.assets_of(self._releases[version])  # published files have other URLs
         return ReleaseOutcome(complete=True)
 
     def verify(self, release: Release) -> Look:
@@ -498,10 +498,10 @@ class GitHubReleaseRepository:
             return Look(findings=findings_of(error))
         return Look(states=states)
 
-    # --- back again
+    # --- download
 
     def reader(self) -> GitHubReleaseRepository:
-        """The same without a credential where none is found."""
+        """The same without a credential if none is found."""
         reader = GitHubReleaseRepository(
             self.config, self.credentials, self.session, self.tag_prefix, self.clock, self.sleep
         )
@@ -513,7 +513,7 @@ class GitHubReleaseRepository:
         for content in self.api.pages("/releases?per_page=30"):
             release = self._release(content)
             inline = content.get("assets")
-            # A longer list may not be all.
+            # A longer list may be incomplete.
             whole = isinstance(inline, list) and len(inline) < 30
             assets = map(self._asset, inline) if whole else self.assets_of(release).values()
             version = self._version(release.tag)
@@ -535,7 +535,7 @@ class GitHubReleaseRepository:
                 fetched.append(store(download.chunks, file, folder, self.name))
         return tuple(fetched)
 
-    # --- taken back
+    # --- yank and delete
 
     def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
         """In the notes of the release, which can be changed in immutable ones, too."""
@@ -544,7 +544,7 @@ class GitHubReleaseRepository:
         return tuple(each.name for each in files if not each.name.endswith(".metadata"))
 
     def _note(self, project: NormalizedName, version: Version, reason: str | None) -> None:
-        """Write why a project is yanked, or that it is not, until it is read so: another job may write the notes, too."""
+        """Write the reason of a yank, or remove it, until it is read back: another job may write the notes, too."""
         for _ in range(_ROUNDS):
             release = self.current(version)
             if release is None or release.yanked.get(project) == reason:
@@ -584,7 +584,7 @@ class GitHubReleaseRepository:
         return release, found
 
     def _missing(self, project: NormalizedName, version: Version) -> RepositoryError:
-        """The error where a release has no files of a project, with the versions that have."""
+        """The error for a release without files of a project, with the versions that have files."""
         releases = {release_of(each.name) for each in self.reader().published()}
         others = sorted(each[1] for each in releases if each is not None and each[0] == project)
         message = f"{self.name} has no files of {project} {version}"
@@ -618,7 +618,7 @@ class GitHubReleaseRepository:
         try:
             self.api.write("DELETE", f"{self._url}{path}")
         except RefusedError as error:
-            if error.status != 404:  # gone already
+            if error.status != 404:  # already deleted
                 raise
 
     def _release(self, content: Any) -> GitHubRelease:

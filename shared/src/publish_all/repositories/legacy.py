@@ -1,4 +1,4 @@
-"""Repositories that speak PyPI's legacy upload API (https://docs.pypi.org/api/upload/), as nearly all do."""
+"""Repositories with PyPI's legacy upload API (https://docs.pypi.org/api/upload/), which nearly all have."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _PROTOCOL = ((":action", "file_upload"), ("protocol_version", "1"))
 
 @dataclass(eq=False, repr=False)
 class LegacyRepository:
-    """One repository with a legacy upload URL and, where it is known or can be guessed, a simple index."""
+    """One repository with a legacy upload URL and, if it is known or can be guessed, a simple index."""
 
     kind: ClassVar[Kind] = LEGACY
 
@@ -96,7 +96,7 @@ class LegacyRepository:
 
     @property
     def capabilities(self) -> Capabilities:
-        """As PyPI wants it: several uploads that open a release at once fail, and so do more than four at a time to one release."""
+        """The limits of PyPI: several uploads that open a release at the same time fail, and so do more than four uploads to one release."""
         return Capabilities(
             opens_alone=True,
             parallel_per_release=4,
@@ -109,11 +109,11 @@ class LegacyRepository:
     # --- preflight
 
     def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
-        """Send an upload without a file, which every server refuses, and see how it is refused.
+        """Send an upload without a file, which every server refuses, and read the refusal.
 
         The answer shows whether the URL accepts uploads and whether the credential is accepted. It stores
-        nothing. In brief it is left out where there is a credential, and the index, which is asked
-        anyway, is on the same server. Raises `HttpError` when the server can't be reached, and `CredentialError` with the
+        nothing. With `brief` it is skipped if there is a credential, and the index, which is asked
+        anyway, is on the same server. Raises `HttpError` if the server cannot be reached, and `CredentialError` with the
         findings when a credential is missing or refused.
         """
         wrong = misdirected(self._url)
@@ -133,7 +133,7 @@ class LegacyRepository:
         return tuple(dict.fromkeys(findings))
 
     def expect(self, projects: Mapping[NormalizedName, bool]) -> tuple[Finding, ...]:
-        """Remember those that are uploaded with tokens minted for this job. Of these PyPI creates only one for a job."""
+        """Remember the projects that are uploaded with tokens minted for this job. PyPI creates only one of them for a job."""
         found = {each: self.credentials.plausible(self._request(each)) for each in projects}
         self._by_identity = {
             project: projects[project]
@@ -164,7 +164,7 @@ class LegacyRepository:
         return all(origin(root) == origin(url) for root in roots)
 
     def _probe(self, attempt: Attempt) -> UploadOutcome:
-        """What an upload without a file gives; UPLOADED means that a real one may come."""
+        """The outcome of an upload without a file; UPLOADED means that a real upload may follow."""
         head, tail, content_type = form(_PROTOCOL)
         # A credential with an empty secret means a token that is minted only when it is needed.
         minted_later = attempt.credential is not None and not attempt.credential.secret
@@ -172,7 +172,7 @@ class LegacyRepository:
         reply = self.session.request(
             "POST", attempt.url, auth=auth, headers=_ACCEPT | {"Content-Type": content_type}, body=head + tail
         )
-        # 500 is what some servers make of a missing file, so it does not say that they are in trouble.
+        # Some servers answer 500 for a missing file, so it does not mean that they do not work.
         if (200 <= reply.status < 300 and not reply.is_page) or reply.status == 500:
             message = f"{attempt.url} answers {reply.status} to an upload without a file."
             return attempt.outcome(FileState.UPLOADED, known.UPLOAD_API_DOUBTFUL, message)
@@ -214,7 +214,7 @@ class LegacyRepository:
             if credential is not None and credential.kind is CredentialKind.TRUSTED_PUBLISHING:
                 ensure_covers(credential, request, self._by_identity)
             if attestations:
-                # Trusted publishing may have failed after all, and another credential have been found.
+                # Trusted publishing may have failed, and another credential may have been found.
                 attestations = self.attester.attest(distribution, self.credentials.get(request))
             outcome = self._upload(attempt._replace(credential=credential), attestations, progress)
             if outcome.status is FileState.UNAUTHORIZED and credential and credential.expires is not None:
@@ -269,15 +269,15 @@ class LegacyRepository:
         if attestations and outcome.status is FileState.UPLOADED:
             self._attested.add(distribution.filename)
         if outcome.status is FileState.UPLOADED and not body.complete:
-            # An answer that came before the body was sent can't be about it.
+            # An answer from before the body was sent cannot be about it.
             message = f"{self.name} answered before all data was sent."
             return attempt.outcome(FileState.UNCLEAR, known.ANSWER_LOST, message)
         return self._settled(outcome, distribution) if reply.status in _MAY_BE_THERE else outcome
 
     def _settled(self, outcome: UploadOutcome, distribution: Distribution) -> UploadOutcome:
-        """The outcome of an answer that may mean that the file is there, after a look whether it is.
+        """The outcome of an answer that may mean that the file exists, after a check.
 
-        Servers say so in many words and languages, so the words do not count.
+        Servers use many words and languages for it, so the words are ignored.
         """
         if outcome.status in {FileState.UPLOADED, FileState.PRESENT}:
             return outcome
@@ -343,7 +343,7 @@ class LegacyRepository:
         return Look(states=states, final=final, findings=tuple(doubts))
 
     def _without_provenance(self, page: ProjectPage) -> Iterator[Finding]:
-        """A note on the files that were uploaded with attestations, where the index does not show these."""
+        """A note for files that were uploaded with attestations, if the index does not list these."""
         names = [
             each.filename
             for each in page.files
@@ -372,7 +372,7 @@ class LegacyRepository:
         raise self._by_hand("delete", project, version)
 
     def _by_hand(self, verb: str, project: NormalizedName, version: Version) -> UsageError:
-        """The upload API takes files and does nothing else."""
+        """The upload API can only upload files."""
         page = f"{base_of(self._url)}/manage/project/{project}/release/{quote(str(version))}/"
         hint = (
             f"Use its page: {page}" if is_pypi(self._url) else "Use the web page or the tool of the server."
@@ -380,7 +380,7 @@ class LegacyRepository:
         return UsageError(f"{self.name} has no API to {verb} a release", hint=hint)
 
     def page(self, release: Release) -> str | None:
-        """PyPI's page of the release, or where another index lists the project."""
+        """PyPI's page of the release, or the page of the project in another index."""
         root = self.index(release.project).root
         if root is None:
             return None
@@ -414,7 +414,7 @@ class LegacyRepository:
             session=self.session,
             credentials=self.credentials,
         )
-        # Another thread may have been faster; then its index, which may have learnt where it is, is used.
+        # Another thread may have been faster; then its index is used, which may already know its URL.
         return self._indexes.setdefault(upload_url, index)
 
     def _request(self, project: NormalizedName | None) -> CredentialRequest:
@@ -430,7 +430,7 @@ def _auth(attempt: Attempt) -> BasicAuth | None:
 
 
 def _fields(distribution: Distribution) -> Iterator[tuple[str, str]]:
-    """What the server is told about the file, in the API's names."""
+    """The fields about the file, with the names of the API."""
     yield "filetype", distribution.kind.value
     tag = distribution.tag if distribution.kind is DistributionKind.WHEEL else None
     yield "pyversion", tag.split("-")[-3] if tag is not None else "source"

@@ -1,7 +1,7 @@
 """Repositories that are OCI registries: GitHub's container registry (ghcr.io), and any other.
 
 Each file is pushed by its digest, which overwrites nothing; `commit` then lists all files of a release
-at once, by one write of its index.
+with one write of its index.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ SETTLED = 2.0
 class OciRepository:
     """One place in an OCI registry.
 
-    `receipt` is where a job writes down what it has pushed, for another one to list; None to list it
-    right away.
+    `receipt` records the pushed files, for another job that lists them; None to list them
+    immediately.
     """
 
     kind: ClassVar[Kind] = OCI
@@ -82,7 +82,7 @@ class OciRepository:
     receipt: ReceiptFile | None = None
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
-    # What this run has pushed: entries by filename and sha256, blobs by OCI repository and digest.
+    # The files that this run has pushed: entries by filename and sha256, blobs by OCI repository and digest.
     _entries: dict[tuple[str, str], layout.Entry] = field(default_factory=dict)
     _blobs: set[tuple[str | None, str]] = field(default_factory=set)
     _pushing: threading.Lock = field(default_factory=threading.Lock)
@@ -113,7 +113,7 @@ class OciRepository:
     def login(self, project: NormalizedName | None, purpose: Purpose) -> Login | None:
         """The credential for a project, None if there is none.
 
-        Raises `CredentialError`, also for one that was found for another host.
+        Raises `CredentialError`, also for a credential for another host.
         """
         request = CredentialRequest(config=self.config, url=self.url, project=project, purpose=purpose)
         found = self.credentials.get(request)
@@ -123,9 +123,9 @@ class OciRepository:
         return Login(username=found.username, secret=found.secret, origin=found.origin)
 
     def package(self, project: NormalizedName, purpose: Purpose = Purpose.UPLOAD) -> OciPackage:
-        """The packages of a project, with one token from the first question on.
+        """The packages of a project, with one token from the first request on.
 
-        The credential is looked for when the registry wants to know who asks.
+        The credential is searched for when the registry requires one.
         """
         write = purpose is Purpose.UPLOAD
         return self.registry.package(project, login=lambda: self.login(project, purpose), write=write)
@@ -133,11 +133,11 @@ class OciRepository:
     # --- preflight
 
     def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
-        """Begin an upload for each project and give it up again: nothing is stored, and all rights are tested.
+        """Start an upload for each project and cancel it: nothing is stored, and all permissions are tested.
 
-        Raises `HttpError` when the registry can't be reached and `CredentialError` when it refuses us.
+        Raises `HttpError` if the registry cannot be reached, and `CredentialError` if it refuses the credential.
         """
-        del brief  # an upload that is begun is given up in a moment
+        del brief  # starting and cancelling an upload is fast
         for project in dict.fromkeys(each.project for each in releases):
             package = self.package(project)
             try:
@@ -151,7 +151,7 @@ class OciRepository:
     # --- upload
 
     def expect(self, projects: Mapping[NormalizedName, bool]) -> tuple[Finding, ...]:
-        """It makes no difference here."""
+        """Do nothing: new projects need no preparation here."""
         del projects
         return ()
 
@@ -188,12 +188,12 @@ class OciRepository:
                 final = error.retryable or error.status not in {400, 406, 415, 422}
                 if final or not with_metadata:
                     raise
-                # The registry takes no config of our type; the next files need not try.
+                # The registry accepts no config of our type; the next files do not try it.
                 self._plain_config = True
         return entry
 
     def _push_blob(self, package: OciPackage, digest: str, body: FileBody | bytes) -> None:
-        """Once, though several files may have it: a wheel and its sdist the same metadata."""
+        """Send a blob once, although several files may have it: a wheel and its sdist have the same metadata."""
         key = package.asked.repository, digest
         if key not in self._blobs:
             package.push_blob(digest, body)
@@ -211,7 +211,7 @@ class OciRepository:
         return Look(states={name: state for name, (state, _) in self._seen(release).items()})
 
     def _seen(self, release: Release) -> dict[str, tuple[FileState, tuple[str, ...]]]:
-        """Each file's state, by filename, and which of its parts are gone: not what the index says, but what can be fetched."""
+        """Each file's state, by filename, and its missing parts: from downloads, not from the index."""
         package = self.package(release.project)
         index = package.index(layout.tag_of(release.version))
         looks = in_parallel(lambda each: self._look(package, index, each), release.distributions)
@@ -223,7 +223,7 @@ class OciRepository:
         there = index.entry(architecture_of(distribution.filename)) if index is not None else None
         if there is None:
             return FileState.ABSENT, ()
-        # The manifest need not be fetched where it is what we write ourselves.
+        # The manifest is not downloaded if it is the one that we would write.
         ours = (self._rendered(distribution, with_metadata=each) for each in (True, False))
         same = next((content for content, entry in ours if entry.digest == there.digest), None)
         manifest = layout.parse_manifest(same) if same is not None else package.file_manifest(there.digest)
@@ -306,10 +306,10 @@ class OciRepository:
         tag: str,
         change: Callable[[layout.PackageIndex | None], layout.PackageIndex | ReleaseOutcome],
     ) -> ReleaseOutcome:
-        """Write the index under a tag as `change` makes it of the present one, until that has nothing to change.
+        """Write the index under a tag, changed by `change`, until that changes nothing.
 
-        An index can't be compared and swapped in any registry, so it is read right before the write and after it,
-        and written again if somebody else has written over it. Raises `HttpError`.
+        Registries have no compare-and-swap, so the index is read right before and after the write,
+        and written again if another job has overwritten it. Raises `HttpError`.
         """
         release = f"{package.project} {layout.version_of(tag)}"
         current = package.index(tag)
@@ -321,7 +321,7 @@ class OciRepository:
                 package.put_manifest(tag, changed.render(), layout.INDEX_TYPE)
             except RefusedError as error:
                 if error.code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"}:
-                    # Files that can't be listed are ours, or are in the index already.
+                    # Files that cannot be listed are ours, or are already in the index.
                     gone = [each for each in changed.entries if not package.has_manifest(each.digest)]
                     findings = tuple(
                         known.PART_MISSING.found(
@@ -341,7 +341,7 @@ class OciRepository:
             for look in range(1, LOOKS):
                 if current != before:
                     break
-                self.registry.pause(look, None)  # some go on showing the old one for a moment
+                self.registry.pause(look, None)  # some registries return the old one for a moment
                 current = package.index(tag)
         finding = known.INDEX_CONTENDED.found(
             f"Other jobs changed the index of {release} {ROUNDS} times.",
@@ -350,7 +350,7 @@ class OciRepository:
         return ReleaseOutcome(complete=False, findings=(finding,), retryable=True)
 
     def conflicts(self, release: PushedRelease) -> tuple[Finding, ...]:
-        """Which of these files the index has with other bytes. Raises `HttpError`."""
+        """The files that the index has with other bytes. Raises `HttpError`."""
         package = self.package(release.project)
         merged = _merged(package, release, package.index(layout.tag_of(release.version)))
         return self._other_bytes(package, release, merged)
@@ -367,7 +367,7 @@ class OciRepository:
             for each in merged.conflicts
         )
 
-    # --- back again
+    # --- download
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         package = self.package(project, Purpose.READ)
@@ -387,7 +387,7 @@ class OciRepository:
             raise not_there(message, package.project, others, self.name)
         return releases
 
-    # --- taken back
+    # --- yank and delete
 
     def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
         """In the annotations of the index, which stay when files are added to it.
@@ -476,7 +476,7 @@ class OciRepository:
         return f"{run} {shlex.join([*place, *names, *pip])}"
 
     def _page(self, project: NormalizedName) -> str | None:
-        """GitHub's page of the package, which hangs on the repository that it is linked to."""
+        """GitHub's page of the package, below the repository that it is linked to."""
         if self.config.link is None or not self._at_github:
             return None
         name = self.place.repository(project).partition("/")[2]
@@ -497,7 +497,7 @@ def _place_of(config: RepositoryConfig) -> layout.Place:
 
 
 def _merged(package: OciPackage, release: PushedRelease, current: layout.PackageIndex | None) -> layout.Merge:
-    """The index with our files. Entries for them whose manifests are gone, other than those that we write, are replaced."""
+    """The index with our files. Entries for them with missing manifests are replaced."""
     ours = {each.architecture: each.digest for each in release.entries}
     gone = (
         each.digest

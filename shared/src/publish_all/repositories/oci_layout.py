@@ -55,15 +55,15 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class LayoutError(ValueError):
-    """What a registry keeps is not a package in this layout. The message says why, to follow its name."""
+    """The content of a registry is not a package in this layout. The message is the reason, to follow its name."""
 
 
 class PlaceError(ValueError):
-    """A URL does not name a place in an OCI registry. The message says why, to follow the URL."""
+    """A URL is not a place in an OCI registry. The message is the reason, to follow the URL."""
 
 
 class Place(NamedTuple):
-    """A registry, and below which path it keeps our projects.
+    """A registry, and the path of our projects in it.
 
     `registry` is scheme and host (`https://ghcr.io`); `path` has `{name}` where the name of the project
     belongs, in lower case.
@@ -74,7 +74,7 @@ class Place(NamedTuple):
 
     @property
     def url(self) -> str:
-        """What people know it by: without the name of a project."""
+        """The place without the name of a project, for people."""
         return f"{self.registry}/{self.path}".removesuffix(f"/{_NAME}")
 
     def repository(self, project: NormalizedName) -> str:
@@ -89,9 +89,9 @@ class Place(NamedTuple):
 
 
 def parse_place(url: str) -> Place:
-    """The place that a configured URL names, https where it states no scheme.
+    """The place of a configured URL, with https if it has no scheme.
 
-    Registries know lower case only, and GitHub takes owners in any case, so names are turned into lower
+    Registries only have lower case, and GitHub accepts owners in any case, so names are converted to lower
     case. Raises `PlaceError`.
     """
     parts = urlsplit(url if "://" in url else f"https://{url}")
@@ -112,12 +112,12 @@ def parse_place(url: str) -> Place:
 
 
 def tag_of(version: Version) -> str:
-    """The tag of a version: tags may hold neither `+` nor `!`, and a normalised version neither `-` nor `_`."""
+    """The tag of a version: tags cannot contain `+` and `!`, and a normalised version has no `-` and `_`."""
     return str(version).replace("+", "-").replace("!", "_")
 
 
 def version_text(tag: str) -> str:
-    """The version as the writer of a tag wrote it."""
+    """The version in a tag, as written."""
     return tag.replace("-", "+", 1).replace("_", "!", 1)
 
 
@@ -153,7 +153,7 @@ def digest_of(content: bytes) -> str:
 
 
 def is_digest(text: object) -> bool:
-    """Whether it is a sha256 digest, the only kind that we deal with."""
+    """Whether it is a sha256 digest, the only supported kind."""
     return isinstance(text, str) and text.startswith("sha256:") and is_hex_digest(text[7:])
 
 
@@ -188,13 +188,13 @@ class Entry(NamedTuple):
 
     @property
     def sha256(self) -> str | None:
-        """The hex digest of the file; None where only its manifest tells."""
+        """The hex digest of the file; None if it is only in its manifest."""
         stated = self.annotation(SHA256)
         return stated if is_hex_digest(stated) else None
 
     @property
     def size(self) -> int | None:
-        """The size of the file in bytes; None where only its manifest tells."""
+        """The size of the file in bytes; None if it is only in its manifest."""
         return whole_number(self.annotation(SIZE))
 
     def annotation(self, name: str) -> str | None:
@@ -255,7 +255,7 @@ def render_file(
 
 
 def describe(distribution: Distribution, *, source: str | None) -> dict[str, str]:
-    """The annotations by which GitHub links a package to its repository and describes it.
+    """The annotations with which GitHub links a package to its repository and describes it.
 
     `source` is the URL of the repository, None if it is not known.
     """
@@ -319,7 +319,7 @@ class PackageIndex(NamedTuple):
         return self.annotations.get(YANKED)
 
     def yanked_for(self, reason: str | None) -> PackageIndex:
-        """The same index, yanked for a reason, or with None not any more."""
+        """The same index, yanked for a reason, or with None no longer yanked."""
         others = {name: each for name, each in self.annotations.items() if name != YANKED}
         stated = others if reason is None else {**others, YANKED: reason}
         return PackageIndex({**self.value, "annotations": stated})
@@ -335,7 +335,7 @@ class PackageIndex(NamedTuple):
 class Merge(NamedTuple):
     """An index with our entries in it.
 
-    `added` are those that were not, or whose manifest is gone; `conflicts` can't be: other bytes are there.
+    `added` are new entries, or those with a missing manifest; `conflicts` are files that exist with other bytes.
     """
 
     result: PackageIndex
@@ -351,7 +351,7 @@ def merge(
     sha256s: Mapping[str, str] | None = None,
     gone: frozenset[str] = frozenset(),
 ) -> Merge:
-    """The index with our entries, files in the order of their architecture. One that is there with the same
+    """The index with our entries, files in the order of their architecture. An entry with the same
     bytes stays unchanged.
 
     `annotations` are added if the index has none of that name. `sha256s` has for digests of

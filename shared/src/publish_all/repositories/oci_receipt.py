@@ -42,7 +42,7 @@ class PushedRelease:
 
 
 class ReceiptFile:
-    """Where a run writes down what it has pushed: rewritten whole with each release."""
+    """The receipt of a run: rewritten with each release."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,7 +50,7 @@ class ReceiptFile:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Remove what an earlier run has left, so that it can't be taken for this one's.
+        """Remove the receipt of an earlier run, so that it is not used as the receipt of this one.
 
         Raises `UsageError`, also for a file that is neither empty nor a receipt, which stays.
         """
@@ -92,7 +92,7 @@ def render_receipt(releases: Iterable[PushedRelease]) -> bytes:
 
 
 def read_receipt(path: Path) -> tuple[PushedRelease, ...]:
-    """What a receipt says. Raises `UsageError`, which names the file."""
+    """The content of a receipt. Raises `UsageError`, which names the file."""
     try:
         with path.open("rb") as file:
             content = file.read(LIMIT + 1)

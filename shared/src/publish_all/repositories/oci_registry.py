@@ -72,7 +72,7 @@ _OWN_TOKENS = frozenset({"ghcr.io"})
 
 
 class Manifest(NamedTuple):
-    """A manifest or index as the registry keeps it, checked against `digest`; without content if that is known already."""
+    """A manifest or index in a registry, checked against `digest`; without content if that is already known."""
 
     digest: str
     content: bytes
@@ -86,7 +86,7 @@ class ReleaseTag(NamedTuple):
 
 
 class PackageRelease(NamedTuple):
-    """What the registry has of one version. `digest` is that of the index: the same digest, the same release.
+    """The files of one version in the registry. `digest` is that of the index: the same digest, the same release.
 
     The `url` of a file is the digest of its manifest. Sdists have no metadata, which may change when they are built.
     """
@@ -101,7 +101,7 @@ class PackageRelease(NamedTuple):
 
 @dataclass(slots=True)
 class _Token:
-    """A token for one login and scope. The lock is held while it is asked for."""
+    """A token for one login and scope. The lock is held while it is requested."""
 
     secret: Secret | None = None
     until: float = 0.0
@@ -110,7 +110,7 @@ class _Token:
 
 @dataclass(eq=False, repr=False)
 class OciRegistry:
-    """One place in a registry. Safe for several threads, and for requests in the name of several users.
+    """One place in a registry. Safe for several threads, and for requests of several users.
 
     `name` is what the configuration calls the place. What it learns about authentication is kept; no login is, but
     in the key of the tokens that it got, so that no user is ever served with another's.
@@ -136,12 +136,12 @@ class OciRegistry:
         return OciPackage(self, project, asked)
 
     def projects(self, login: WhoAsks = None) -> tuple[NormalizedName, ...]:
-        """All projects here, as far as the registry tells. Many, GitHub's among them, refuse."""
+        """All projects here, if the registry lists them. Many registries, such as GitHub's, refuse."""
         pages = self.pages(f"{self.url}/v2/_catalog?n=1000", Asked(self.url, who=login))
         names = (self.place.project(name) for page in pages for name in _texts(page.get("repositories")))
         return tuple(sorted({each for each in names if each is not None}))
 
-    # --- who asks
+    # --- authentication
 
     def knock(self) -> None:
         """Raise `HttpError` unless a registry answers now."""
@@ -149,7 +149,7 @@ class OciRegistry:
         self._wanted = self._wanted or found
 
     def _challenge(self) -> Challenge:
-        """What the registry wants: `scheme` is empty (nothing), `basic` or `bearer`. Asked once."""
+        """The authentication of the registry: `scheme` is empty (none), `basic` or `bearer`. Requested once."""
         if self._wanted is None:
             self._wanted = self._ask_challenge()
         return self._wanted
@@ -176,9 +176,9 @@ class OciRegistry:
         return login.auth if login is not None else None
 
     def _learn(self, reply: Reply, asked: Asked, sent: Auth | None) -> bool:
-        """Whether a reply is worth asking again: the token is stale, or the registry wants something else than it got.
+        """Whether to repeat a request: the token is stale, or the registry requires another kind of authentication.
 
-        `/v2/` may be open where everything below wants a login.
+        `/v2/` may be public although everything below requires a login.
         """
         if reply.status != 401:
             return False
@@ -211,7 +211,7 @@ class OciRegistry:
             raise UnauthorizedError(beforehand, status=403)
         if asked.login is not None:
             _ensure_its_own(asked, realm)
-        # The scope of a challenge may be a placeholder, as GitHub's is, so we state our own.
+        # The scope of a challenge may be a placeholder, as GitHub's is, so we send our own.
         service = [("service", stated["service"])] if stated.get("service") else []
         wanted = [*service, ("scope", _scope(asked))]
         began = self.clock()
@@ -249,7 +249,7 @@ class OciRegistry:
         headers: Mapping[str, str] | None = None,
         allowed: Iterable[int] = (200, 404),
     ) -> Reply:
-        """A request that changes nothing, again where it fails for the moment. Raises `HttpError`."""
+        """A read-only request, repeated after temporary errors. Raises `HttpError`."""
         for attempt in range(1, self.attempts + 1):
             try:
                 reply = self.send(method, url, asked, headers=headers)
@@ -271,7 +271,7 @@ class OciRegistry:
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
     ) -> Reply:
-        """One request that changes something. Raises `HttpError`."""
+        """One request that writes. Raises `HttpError`."""
         reply = self.send(method, url, asked, headers=headers, body=body)
         if reply.status in _REDIRECTS:
             finding = known.REGISTRY_REFUSED.found(
@@ -294,7 +294,7 @@ class OciRegistry:
         body: Body | None = None,
         again: bool = True,
     ) -> Reply:
-        """One request, if `again` once more with a new token where the registry does not take the old one."""
+        """One request; with `again` once more with a new token if the registry does not accept the old one."""
         for last in (False, True) if again else (True,):
             auth = self._auth(url, asked)
             reply = self.session.request(
@@ -324,7 +324,7 @@ class OciRegistry:
                 raise refusal(reply, asked, now=self.clock())
 
     def pages(self, url: str, asked: Asked) -> Iterator[Mapping[str, Any]]:
-        """A list and those that its `Link` headers lead to. An absent one has no pages."""
+        """The pages of a list, by its `Link` headers. A missing list has no pages."""
         seen = set[str]()
         following: str | None = url
         while following is not None and following not in seen and len(seen) < _MOST_PAGES:
@@ -343,7 +343,7 @@ class OciRegistry:
                 return
 
     def pause(self, attempt: int, asked_for: float | None) -> None:
-        """Wait before the next of several tries."""
+        """Wait before the next attempt."""
         chance = 0.5 + secrets.randbelow(1000) / 2000
         self.sleep(min(LONGEST_WAIT, max(asked_for or 0.0, chance * 0.1 * 2.0**attempt)))
 
@@ -363,15 +363,15 @@ class OciPackage:
     # --- tags and manifests
 
     def tags(self) -> tuple[str, ...]:
-        """All tags, in the registry's order; none where there is no such repository."""
+        """All tags, in the registry's order; none if the repository does not exist."""
         pages = self.registry.pages(f"{self._base}/tags/list?n=1000", self.asked)
         tags = (tag for page in pages for tag in _texts(page.get("tags")) if len(tag) <= layout.TAG_LENGTH)
         return tuple(dict.fromkeys(islice(tags, _MOST_TAGS)))
 
     def manifest(self, reference: str, *, unless: str | None = None) -> Manifest | None:
-        """A manifest or index by tag or digest, None where it is not there.
+        """A manifest or index by tag or digest, None if it does not exist.
 
-        `unless` is a digest that is known already: if the tag still means it, no content is sent.
+        `unless` is a known digest: if the tag still has it, no content is sent.
         """
         headers = {"Accept": layout.ACCEPT} | ({"If-None-Match": f'"{unless}"'} if unless else {})
         reply = self.registry.ask(
@@ -416,26 +416,26 @@ class OciPackage:
         return self.registry.ask("HEAD", f"{self._base}/blobs/{digest}", self.asked).status == 200
 
     def push_blob(self, digest: str, body: Body) -> bool:
-        """Send a blob unless it is there; False if it was, or has come meanwhile. One attempt; in one piece, as GitHub wants it."""
+        """Send a blob if it does not exist; False if it exists. One attempt; in one piece, as GitHub requires."""
         if self.has_blob(digest):
             return False
         place = self._begin()
         if place is None:
             return True
         headers = {"Content-Type": "application/octet-stream"}
-        # What else the query holds may be signed: it goes back byte for byte.
+        # The rest of the query may be signed, so it is sent back byte for byte.
         url = f"{place}{'&' if '?' in place else '?'}digest={digest}"
         try:
             self.registry.change("PUT", url, self.asked, headers=headers, body=body)
         except RefusedError as error:
-            # docker-registry's answer, too, to the slower of two who send the same blob at once.
+            # docker-registry also gives this answer to the slower of two clients that send the same blob at the same time.
             if error.code != "DIGEST_INVALID" or not self.has_blob(digest):
                 raise
             return False
         return True
 
     def probe(self) -> None:
-        """See whether we may write here: begin an upload and give it up again. Nothing is stored."""
+        """Check the write permission: start an upload and cancel it. Nothing is stored."""
         place = self._begin()
         if place is not None:
             # That giving up is not supported, as by GitHub, or not allowed with this scope, does no harm:
@@ -446,7 +446,7 @@ class OciPackage:
     def blob(self, digest: str, *, byte_range: str | None = None) -> Iterator[Download]:
         """A blob to be read piece by piece; `byte_range` is the value of a Range header.
 
-        The status is 200, 206, or 416. Whoever reads all of it compares the digest.
+        The status is 200, 206, or 416. The caller compares the digest.
         """
         # Encoded, its length and ranges would be those of something else.
         headers = {"Accept-Encoding": "identity"} | ({"Range": byte_range} if byte_range else {})
