@@ -1,6 +1,6 @@
-"""Every code that a finding can have. What a code means is in one data file for each hundred: catalogue/pa1xx.toml.
+"""The codes of findings. The texts are in one data file for each hundred: catalogue/pa1xx.toml.
 
-By hundreds: 1 configuration, 2 distributions and versions, 3 credentials, 4 what repositories answer, 5 network,
+By hundreds: 1 configuration, 2 distributions and versions, 3 credentials, 4 answers of repositories, 5 network,
 6 OCI registries and GitHub, 7 builds. Codes are never reused.
 """
 
@@ -18,7 +18,7 @@ PAGE = "docs/reference/errors.md"
 
 
 class Diagnosis(NamedTuple):
-    """A code. Its entry is read when a finding is made of it, or when it is explained."""
+    """A code. Its entry is read when it is used in a finding, or explained."""
 
     code: str
 
@@ -43,7 +43,7 @@ class Diagnosis(NamedTuple):
 
 @cache
 def _entries(digit: str) -> dict[str, Explanation]:
-    """The entries of a hundred by code. Those that publish and doctor both find do not state by whom they are seen."""
+    """The entries of a hundred by code. Entries without `seen_by` are found by publish and doctor."""
     data = loads((pkgutil.get_data(__name__, f"catalogue/pa{digit}xx.toml") or b"").decode())
     return {
         code: Explanation(

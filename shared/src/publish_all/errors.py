@@ -25,13 +25,13 @@ class PublishAllError(Exception):
 
 
 class UsageError(PublishAllError):
-    """The command line asks for something that does not exist or does not go together."""
+    """The command line names something that does not exist, or combines options that exclude each other."""
 
     exit_code = 2
 
 
 class ConfigurationError(PublishAllError):
-    """A configuration file is wrong. The message names the file and the key path."""
+    """A configuration file is invalid. The message names the file and the key path."""
 
     exit_code = 2
 
@@ -61,12 +61,12 @@ class ConflictError(PublishAllError):
 
 
 class BuildError(PublishAllError):
-    """A build backend failed, or built something that it should not have."""
+    """A build backend failed, or built wrong files."""
 
 
 class VersionError(PublishAllError):
-    """No version can be told, or the one told is not a PEP 440 version."""
+    """No version was found, or it is not a PEP 440 version."""
 
 
 class RepositoryError(PublishAllError):
-    """A repository could not be reached, or answered what the protocol does not know."""
+    """A repository could not be reached, or gave an unexpected answer."""

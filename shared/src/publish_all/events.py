@@ -1,4 +1,4 @@
-"""What happens, as values. Engines emit them; reporters (console, plain, JSON, GitHub) consume them.
+"""Events of a run, as values. Engines emit them; reporters (console, plain, JSON, GitHub) consume them.
 
 Every field is a plain value: no secrets, no exceptions, no open files.
 """
@@ -21,12 +21,12 @@ Listener: TypeAlias = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Listen to nothing: the default of every engine."""
+    """Ignore the event: the default of every engine."""
     del event
 
 
 def unless_it_breaks(listener: Listener) -> Listener:
-    """A listener whose output may break off (a full disk, a reader that has gone): the work goes on without it."""
+    """A listener whose output may fail (a full disk, a closed pipe): the work continues without it."""
     broken = False
 
     def hear(event: Event) -> None:
@@ -42,7 +42,7 @@ def unless_it_breaks(listener: Listener) -> Listener:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Note(Event):
-    """Something worth a line which is neither a result nor a finding."""
+    """A message that is neither a result nor a finding."""
 
     message: str
 
@@ -64,7 +64,7 @@ class StepStarted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnvironmentChosen(Event):
-    """Where the builds run, and why (the current environment, or an isolated one).
+    """The environment of the builds (the current one, or an isolated one), and the reason.
 
     `dropped` names the environment variables that the builds do not get.
     """
@@ -112,7 +112,7 @@ class RepositoryWaiting(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryStarted(Event):
-    """Uploads to a repository begin: so many files, so many bytes, after those already there."""
+    """Uploads to a repository begin: the number of files and bytes, without those that are already uploaded."""
 
     repository: str
     url: str
@@ -133,7 +133,7 @@ class UploadStarted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadProgressed(Event):
-    """So many of the `size` bytes of a file have been sent in this attempt."""
+    """The number of the `size` bytes of a file that were sent in this attempt."""
 
     repository: str
     filename: str

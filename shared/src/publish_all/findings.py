@@ -1,4 +1,4 @@
-"""Findings: what checks, preflight, uploads and doctor have to say, each with a stable code.
+"""Findings of checks, preflight, uploads and doctor, each with a stable code.
 
 A `Diagnosis` is one entry of the catalogue (`PA301 token-for-other-index`); a `Finding` is one
 occurrence of it: the problem, the place, and what to do next.
@@ -20,9 +20,9 @@ class Severity(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that was seen, in plain words.
+    """One problem or note, in plain words.
 
-    `message` says what, `where` names a file, key path or URL, `hint` is the next step. None of
+    `message` is the problem, `where` names a file, key path or URL, `hint` is the next step. None of
     them holds a secret or a control character other than a newline.
     """
 

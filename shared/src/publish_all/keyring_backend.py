@@ -3,7 +3,7 @@
 They ask a keyring about many services. Those that no configuration mentions are answered from the raw text of a few
 small files, before anything is parsed or imported.
 
-It is there only with `PUBLISH_ALL_KEYRING=1`. Without that it must not exist for `keyring`: on a machine
+It exists only with `PUBLISH_ALL_KEYRING=1`. Without it, it must not exist for `keyring`: on a machine
 without any other backend it would become the keyring, and tools would try to store secrets in it.
 """
 
@@ -33,7 +33,7 @@ SWITCH = "PUBLISH_ALL_KEYRING"
 
 _log = logging.getLogger("publish_all.keyring")
 
-# The thread in which our own chain asks the other keyrings: a question from there comes back from us.
+# The thread in which our own chain asks the other keyrings: a request from there would be a circle.
 _OUR_THREAD = "publish-all keyring"
 
 _BUILT_IN = frozenset({"upload.pypi.org", "test.pypi.org"})
@@ -41,14 +41,14 @@ _URLS = ("PUBLISH_ALL_REPOSITORIES_", "POETRY_REPOSITORIES_")
 
 
 class NothingStoredError(PasswordSetError, PasswordDeleteError, NotImplementedError):
-    """Nothing is stored here. A chain of backends goes on to its next one for a `NotImplementedError`."""
+    """Nothing is stored here. A chain of backends continues with its next one after a `NotImplementedError`."""
 
     def __init__(self) -> None:
         super().__init__(f"the keyring of publish-all is read-only; unset {SWITCH} to use another keyring")
 
 
 class PublishAllKeyring(KeyringBackend):
-    """Answers for the URLs of configured repositories, and None for anything else."""
+    """Answers for the URLs of configured repositories, and None for other services."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # keyring does not annotate it
@@ -149,7 +149,7 @@ class KeyringAnswers:
     def _at(self, directory: Path) -> Known | None:
         with self._lock:
             if directory not in self._known:
-                self._known[directory] = None  # if it cannot be read, that is told once
+                self._known[directory] = None  # if it cannot be read, this is reported once
                 self._known[directory] = self._load(directory)
             return self._known[directory]
 
@@ -178,7 +178,7 @@ class KeyringAnswers:
 
 
 def _request_for(service: str, username: str | None, known: Known) -> CredentialRequest | None:
-    """What to ask the chain, for the repository that the service is a place of; None when it is none's.
+    """The request to the chain, for the repository of the service; None if the service belongs to none.
 
     A bare host is for reading, so that nothing is minted for it.
     """

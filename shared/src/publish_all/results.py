@@ -1,4 +1,4 @@
-"""What publish and check came to, as values: reporters show them, and the exit code follows from them.
+"""The results of publish and check, as values: reporters show them, and the exit code follows from them.
 
 Plain values only, as in events: no secrets, no open files, nothing that knows a repository's kind.
 """
@@ -18,31 +18,29 @@ class FileState(enum.Enum):
 
     # As the index lists it.
     ABSENT = "absent"
-    INCOMPLETE = (
-        "incomplete"  # listed with our sha256, but it cannot be fetched; to upload it again repairs that
-    )
+    INCOMPLETE = "incomplete"  # listed with our sha256, but it cannot be fetched; a new upload repairs it
     UNKNOWN = "unknown"
     PRESENT = "present"  # the same bytes
     DIFFERENT = "different"  # other bytes
     # As the preflight decides.
     NOT_STARTED = "not started"  # to upload
-    SKIPPED = "skipped"  # other bytes are there, and skipping was asked for
-    CONFLICT = "conflict"  # other bytes are there
+    SKIPPED = "skipped"  # other bytes exist, with --skip-existing
+    CONFLICT = "conflict"  # other bytes exist
     # As an upload ends.
     UPLOADED = "uploaded"
     REFUSED = "refused"  # for good
     UNAUTHORIZED = "unauthorized"  # the credential was refused (a new one may help if it had expired)
-    FAILED = "failed"  # it is not there
-    UNCLEAR = "unclear"  # the body was sent and no answer came: it may be there
-    INTERRUPTED = "interrupted"  # stopped by the user: it may be there
-    # As the journal notes it, besides.
+    FAILED = "failed"  # not uploaded
+    UNCLEAR = "unclear"  # the body was sent and no answer came: it may be uploaded
+    INTERRUPTED = "interrupted"  # stopped by the user: it may be uploaded
+    # Further states in the journal.
     PLANNED = "planned"
-    STARTED = "started"  # bytes may have been sent: it may be there
+    STARTED = "started"  # bytes may have been sent: it may be uploaded
     PUBLISHED = "published"
-    UNVERIFIED = "unverified"  # published, and no index could be asked whether it lists the file
+    UNVERIFIED = "unverified"  # published, but no index could be asked for it
     # As the index shows it after the upload.
     VISIBLE = "visible"
-    PROPAGATING = "propagating"  # not listed yet, or listed and not to be fetched
+    PROPAGATING = "propagating"  # not listed yet, or listed and not available
     UNCHECKED = "unchecked"  # not asked, or it cannot be asked
 
     @property
@@ -68,7 +66,7 @@ class FileReport:
 
     @property
     def done(self) -> bool:
-        """Whether it is there and, where the index can be asked, to be seen there with our bytes."""
+        """Whether it is uploaded and, if there is an index, listed there with our bytes."""
         unseen = self.visibility in (FileState.PROPAGATING, FileState.DIFFERENT)
         return self.status.done and not unseen
 
@@ -127,7 +125,7 @@ class PublishReport:
 
     @property
     def exit_code(self) -> int:
-        """0 done · 5 some are or may be there, and not all are done · 6 conflict · 3 credentials · 1 failed."""
+        """0 done · 5 some are or may be uploaded, and not all are done · 6 conflict · 3 credentials · 1 failed."""
         if self.complete:
             return 0
         statuses = {file.status for each in self.repositories for file in each.files}
@@ -154,7 +152,7 @@ class CheckedSubject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckSummary:
-    """What `check` says: `subjects` in the order in which they were looked at; `findings` about all of them together."""
+    """The result of `check`: `subjects` in the order of the checks; `findings` about all of them together."""
 
     subjects: tuple[CheckedSubject, ...]
     findings: tuple[Finding, ...] = ()
@@ -169,13 +167,13 @@ class CheckSummary:
 
     @property
     def exit_code(self) -> int:
-        """4 where checks failed, as a publish would end then."""
+        """4 if checks failed, as for a publish."""
         return CheckError.exit_code if self.errors else 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """An entry of the catalogue. `page` is where the documentation has it.
+    """An entry of the catalogue. `page` is its URL in the documentation.
 
     `error_for`, of the checks of files: which ones it is an error for, and not a warning: "any", "own" (files that
     publish-all built; the same as none), "index" (files that go to PyPI, which refuses them).

@@ -1,4 +1,4 @@
-"""What other commands than publish and check came to, as values. See `results`."""
+"""The results of the commands other than publish and check, as values. See `results`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from publish_all.results import CheckSummary, Explanation, FileState, PublishRep
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedFile:
-    """One step of a plan: `reason` says why there, or why not at all."""
+    """One step of a plan: `reason` explains its place, or why it is skipped."""
 
     repository: str
     project: str
@@ -25,13 +25,13 @@ class PlannedFile:
 
     @property
     def action(self) -> str:
-        """What a publish would do with it: upload, present, skip or conflict."""
+        """The action of a publish: upload, present, skip or conflict."""
         return {"not started": "upload", "skipped": "skip"}.get(self.state.value, self.state.value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanReport:
-    """What `--dry-run` shows: the steps in order and what the preflight found. Nothing was uploaded.
+    """The result of `--dry-run`: the steps in order and the findings of the preflight. Nothing was uploaded.
 
     `exit_code` is the one with which a real run would stop before its uploads, 0 if it would not.
     """
@@ -50,8 +50,8 @@ class BuiltFile:
     """One file that was built.
 
     `kind` is "sdist" or "wheel", `tag` a wheel's tag set, `size` in bytes, `seconds` wall time. `reused` is
-    the share of the content (from 0 to 1) that was deflated for an earlier file already; None where the
-    backend deflates by itself. `installed` is what the build environment had, as `name==version`.
+    the share of the content (from 0 to 1) that was already compressed for an earlier file; None if the
+    backend compresses. `installed` are the distributions of the build environment, as `name==version`.
     """
 
     variant: str | None
@@ -70,7 +70,7 @@ class BuiltFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildSummary:
-    """What `build` wrote into `folder`."""
+    """The files that `build` wrote into `folder`."""
 
     folder: str
     files: tuple[BuiltFile, ...]
@@ -85,7 +85,7 @@ class ExplainedFinding(Finding):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """One thing that was seen and is as it should be, or is worth knowing: `credential`, and which."""
+    """One fact that is not a problem, such as the `credential` that is used."""
 
     label: str
     text: str
@@ -93,9 +93,9 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Examined:
-    """One thing that doctor looked at, the project or a destination.
+    """One subject of doctor, the project or a destination.
 
-    `untested` says what could not be looked at, and why; without that, silence would pass for health.
+    `untested` are the checks that were not possible, with the reasons.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Examined:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DoctorReport:
-    """What `doctor` says: the project first, then each destination in order. Nothing was uploaded or minted.
+    """The result of `doctor`: the project first, then each destination in order. Nothing was uploaded or minted.
 
     `exit_code` is 0 if a publish would be attempted, else the one that publish would end with.
     """
@@ -123,7 +123,7 @@ class DoctorReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
-    """Things of one kind, to be listed: `kind` names the list in JSON (`variants`), `columns` its fields.
+    """A list of things of one kind: `kind` names the list in JSON (`variants`), `columns` its fields.
 
     Each row has one text or number a column; an empty text is shown as nothing, and is null in JSON.
     """

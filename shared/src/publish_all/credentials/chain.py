@@ -96,7 +96,7 @@ class CredentialChain:
             return entry.promised
 
     def trace(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
-        """Where it was looked for this request; without a project, for any that was asked for at its URL."""
+        """The places that were searched for this request; without a project, for any project at its URL."""
         own = self._entry(request).trace
         if own or request.project is not None:
             return own
@@ -190,7 +190,7 @@ class CredentialChain:
         return credential
 
     def _replaced(self, entry: _Entry, request: CredentialRequest) -> Credential | None:
-        """Another credential from the source that gave the last one; None when it has only the same."""
+        """Another credential from the source of the last one; None if it only has the same."""
         if entry.source is None or entry.credential is None:
             return None
         request = self._with_username(request)
@@ -214,7 +214,7 @@ GIVE_GITHUB_CREDENTIAL = (
 
 
 def explain_missing(request: CredentialRequest, trace: Sequence[TraceEntry]) -> CredentialError:
-    """The error for a repository that wants a credential when `get` found none: where it was looked, what to do."""
+    """The error for a repository that requires a credential if `get` found none: the searched places, and a hint."""
     url, repository = without_user(request.url), request.repository
     looked = "".join(f"\n  {entry.source}: {entry.outcome}" for entry in trace)
     user = request.username or request.config.username or TOKEN_USER

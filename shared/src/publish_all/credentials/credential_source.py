@@ -29,7 +29,7 @@ class CredentialKind(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CredentialRequest:
-    """A repository asks for what it needs to upload to (or read from) `url`.
+    """A request of a repository for a credential to upload to (or read from) `url`.
 
     `project` is the distribution's normalised name (tokens may be scoped to it), None when it does not matter;
     `username` a user name that is stated outside of the repository's configuration.
@@ -49,7 +49,7 @@ class CredentialRequest:
     def addresses(self) -> tuple[str, ...]:
         """The URLs that a credential for this request may be stored for.
 
-        An index is read with what its upload URL was given, if both are on one host.
+        An index is read with the credential of its upload URL, if both are on one host.
         """
         if self.purpose is Purpose.UPLOAD:
             return (self.url,)
@@ -85,7 +85,7 @@ class Credential:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TraceEntry:
-    """One place that was looked in: `outcome` is redacted text (`found`, `not set`, `refused: …`)."""
+    """One place that was searched: `outcome` is redacted text (`found`, `not set`, `refused: …`)."""
 
     source: str
     outcome: str
@@ -101,7 +101,7 @@ def tell_nobody(place: str, outcome: str) -> None:
 
 
 class CredentialSource(Protocol):
-    """One place where credentials live. `name` is what the trace and messages call it.
+    """One source of credentials. `name` is its name in the trace and in messages.
 
     A source that `mints` makes new ones elsewhere when it is asked. If it fails, the sources behind it are asked.
     """
@@ -110,7 +110,7 @@ class CredentialSource(Protocol):
     mints: bool = False
 
     def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
-        """None for "not here"; raises `CredentialError` for "here, but broken"."""
+        """The credential, None if the source has none. Raises `CredentialError` for a broken one."""
         ...
 
     def renew(self, request: CredentialRequest) -> Credential | None:
@@ -127,13 +127,13 @@ class CredentialSource(Protocol):
         return None
 
     def unused(self, request: CredentialRequest, credential: Credential) -> Finding | None:
-        """What to say when this credential of another source is used instead."""
+        """A note if this credential of another source is used instead."""
         del request, credential
         return None
 
 
 class Credentials(Protocol):
-    """What repositories are given: the chain of sources behind one question."""
+    """The interface for repositories to the chain of sources."""
 
     def get(self, request: CredentialRequest) -> Credential | None:
         """The credential for a request, cached; None when no source has one.
@@ -148,7 +148,7 @@ class Credentials(Protocol):
         """As `get`, but never mints: for preflight, doctor and dry runs. A trusted-publishing answer has an empty secret."""
 
     def trace(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
-        """Where it was looked for this request, in order, redacted."""
+        """The places that were searched for this request, in order, redacted."""
 
 
 def variable_part(name: str) -> str:

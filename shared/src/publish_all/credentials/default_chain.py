@@ -1,4 +1,4 @@
-"""The usual chain of sources, put together for one run."""
+"""Creates the usual chain of sources for one run."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Explicit(CredentialSource):
 
 
 class GitHubCliSource(CredentialSource):
-    """`gh auth token`, for GitHub only. A missing, slow or logged-out gh is "not here"."""
+    """`gh auth token`, for GitHub only. A missing, slow or logged-out gh has no credential."""
 
     name = "gh auth token"
 
@@ -129,7 +129,7 @@ def default_chain(
     told: set[Event] = set()
 
     def once(event: Event) -> None:
-        """Say the same thing once, though it is found for each project."""
+        """Report the same finding once, although it occurs for each project."""
         if event not in told:
             told.add(event)
             listener(event)

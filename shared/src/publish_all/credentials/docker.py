@@ -1,4 +1,4 @@
-"""Logins to registries as `docker login` and `podman login` keep them, for OCI repositories.
+"""Logins to registries from `docker login` and `podman login`, for OCI repositories.
 
 https://docs.docker.com/reference/cli/docker/login/, https://github.com/docker/docker-credential-helpers
 """
@@ -75,7 +75,7 @@ class DockerSource(CredentialSource):
         return None
 
     def _tables(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Each configuration that is there, with its name. Raises `CredentialError` for one that is broken."""
+        """Each existing configuration, with its name. Raises `CredentialError` for a broken one."""
         if self._content:
             yield "environment variable DOCKER_AUTH_CONFIG", _parsed(self._content, "DOCKER_AUTH_CONFIG")
         for path in self._files:
