@@ -10,7 +10,7 @@ import pytest
 from publish_all.commands.build import list_variants
 from publish_all.commands.context import Runtime
 from publish_all.commands.version import VersionOptions, versions
-from publish_all.errors import UsageError
+from publish_all.errors import UsageError, VersionError
 
 BUILD = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
 
@@ -49,6 +49,12 @@ def test_each_member_has_its_own(workspace):
     assert told(workspace) == {"app": "2.0", "core": "1.0", "core-v2": "3.0"}
     assert told(workspace, "core") == {"core": "1.0"}
     assert told(workspace, check=True) == told(workspace)
+
+
+def test_the_root_alone_says_how_to_ask_for_its_members(workspace):
+    with pytest.raises(VersionError) as caught:
+        versions(VersionOptions(directory=workspace))
+    assert "--all" in (caught.value.hint or "")
 
 
 def test_a_release_is_one_commit_with_a_tag_for_each(workspace):

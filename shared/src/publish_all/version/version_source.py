@@ -219,7 +219,10 @@ def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> 
         raise VersionError(msg, hint='Set tool.publish-all.version.source to "git" or "attribute".')
     if not _may_have_version(settings):
         msg = f"{settings.file}: the project has no version"
-        raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
+        raise NoProjectVersion(
+            msg,
+            hint="Set project.version, or tool.publish-all.version.source. For the members of a workspace, use --all.",
+        )
     if ask_backend is None:
         msg = f"{settings.file}: only the build backend ({backend}) knows the version"
         raise VersionError(msg)
