@@ -351,7 +351,7 @@ CASES = (
         next_step=corp,
         lookalike=corp,
         exits=1,
-        says="another address",
+        says="another URL",
     ),
     Case(
         code="PA441",
