@@ -205,6 +205,10 @@ def test_a_misspelt_table_is_named_with_its_line(trouble):
         ("private = []", "private: must be true or false, not a list"),
         ("before-publish = [' ']", "before-publish[0]: must not be empty"),
         ("repositories = []", "repositories: must be a table, not a list"),
+        (
+            "repositories = [{ name = 'x' }]",
+            "repositories: must be a table, not a list (use [tool.publish-all.repositories.NAME])",
+        ),
         ("repositories.x = 'https://x'", "repositories.x: must be a table, not the string 'https://x'"),
         ("variants = true", "variants: must be a table, not true"),
         ("variants.a = 'x'", "variants.a: must be a table, not the string 'x'"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from publish_all.config.problems import KeyPath, Problems, did_you_mean
+from publish_all.config.problems import KeyPath, Problems, did_you_mean, dotted
 
 T = TypeVar("T")
 
@@ -105,7 +105,9 @@ def table(found: Value) -> Mapping[str, Any]:
     """A table, unchanged. Other values are reported, and give an empty table."""
     if isinstance(found.value, dict):
         return found.value
-    found.add(f"must be a table, not {describe(found.value)}")
+    tables = isinstance(found.value, list) and any(isinstance(each, dict) for each in found.value)
+    instead = f" (use [{dotted(found.path)}.NAME])" if tables else ""
+    found.add(f"must be a table, not {describe(found.value)}{instead}")
     return {}
 
 
