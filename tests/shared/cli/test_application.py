@@ -443,3 +443,14 @@ def test_a_python_without_gc_freeze(
     monkeypatch.setattr(sys, "argv", ["publish-all", "--version"])
     assert main() == 0
     assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("selected", [["--all"], ["--member", "core"]])
+@pytest.mark.parametrize("short", [["-p", "core-canary"], ["-pcore-canary"]])
+def test_the_short_option_of_other_workspace_tools_is_refused_and_not_repeated(
+    project: Path, selected: list[str], short: list[str]
+) -> None:
+    ended = run(project, "publish", "-r", "local", *selected, *short)
+    assert ended.code == 2
+    assert "-p does not select a member" in ended.err
+    assert "core-canary" not in ended.out + ended.err

@@ -262,7 +262,14 @@ class UseCaseCommand(Command, ABC):
     def members(self) -> tuple[str, ...] | None:
         """The selected members of the workspace, empty for all; None if the command is about one project."""
         names = self.texts("member") if self.definition.has_option("member") else ()
-        return names if names or self.given("all") else None
+        selected = names if names or self.given("all") else None
+        # Workspace tools use -p for a package. Here it would be taken as the password.
+        if selected is not None and self.io.input.has_parameter_option("-p"):
+            raise UsageError(
+                "-p does not select a member of the workspace",
+                hint="Use --member NAME. A password with --all is --password, or better a variable.",
+            )
+        return selected
 
     def _check_choices(self) -> None:
         for each in self.definition.options:
