@@ -59,7 +59,7 @@ def test_one_pending_publisher_for_several_new_projects_is_refused_without_a_min
     met = world.publish(dry_run=dry_run)
     assert met.exit_code == 3
     (finding,) = (each for each in met.findings if each.code == "PA329")
-    assert "2 projects are new at pypi (kindling-demo-one, kindling-demo-two)" in finding.message
+    assert "2 projects are new on pypi (kindling-demo-one, kindling-demo-two)" in finding.message
     assert "https://pypi.org/manage/account/publishing/" in finding.hint
     assert "kindling-demo-two: environment pypi-kindling-demo-two" in finding.hint
     assert (world.pypi.pending, world.pypi.minted, world.pypi.uploads) == ([f"{NAME}-one"], [], [])
