@@ -176,7 +176,7 @@ def test_real_servers_are_told_as_the_others(
     met = world.publish()
     assert (met.exit_code, met.codes) == (0, []), met
     after = world.doctor()
-    assert any("2 files there already" in each for each in after.told("files")), after
+    assert any("2 files already uploaded" in each for each in after.told("files")), after
 
 
 def test_tags_that_are_no_versions(make_world: Callable[[str], World]) -> None:

@@ -43,7 +43,7 @@ def _words(event: events.Event, *, verbose: bool) -> tuple[str, str] | None:
             files = (
                 f"{count(event.files, 'file')}, {size(event.size)}" if event.files else "nothing to upload"
             )
-            skipped = f", {count(event.skipped, 'file')} already there" if event.skipped else ""
+            skipped = f", {count(event.skipped, 'file')} already uploaded" if event.skipped else ""
             return "upload", f"{event.repository}: {files}{skipped}"
         case events.RepositoryWaiting():
             reason = event.reason.rstrip(".")
