@@ -24,7 +24,7 @@ demo: ## build, publish and install both examples
 
 test: ## run all tests: unit tests, and tests against real servers and hosts
 	$(SET_UP) dev servers keyrings linters builds-lowest $(HOSTS) wheelhouse
-	@$(PYTEST) -m "not chaos and not fuzz and not real" $(TESTS)
+	@$(PYTEST) -m "not chaos and not fuzz and not real and not rehearsal" $(TESTS)
 
 lint: ## run ruff, mypy, import-linter, zizmor and the check for plain English
 	$(SET_UP) dev
@@ -52,7 +52,7 @@ fuzz: ## run the fuzz tests of all parsers; FUZZ_EXAMPLES=N for each target (300
 test-real: ## check popular files of PyPI, and compare builds of many real projects with those of their backends
 	$(SET_UP) dev wheelhouse
 	@$(BIN)/python -m pytest -q tests/integration/test_popular_files.py tests/integration/test_real_projects.py
-	@$(BIN)/python -m pytest -q -m real tests/integration/test_isolated_builds.py
+	@$(BIN)/python -m pytest -q -m real tests/integration/test_isolated_builds.py tests/integration/test_own_workflows.py
 
 test-windows: ## run the unit tests on Python for Windows, with wine on Debian; TESTS=... selects some
 	@tools/windows.sh test $(TESTS)
@@ -67,6 +67,7 @@ bench: ## run the benchmarks, one after another
 release-rehearsal: ## publish our three distributions to servers on this machine, and install them from there
 	$(SET_UP) dev servers wheelhouse
 	@$(BIN)/python tools/release_rehearsal.py
+	@$(BIN)/python -m pytest -q -m rehearsal tests/integration/test_own_workflows.py
 
 coverage: ## measure the coverage of the unit tests
 	$(SET_UP) dev

@@ -52,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "chaos: drops, delays and kills, many times from seeds")
     config.addinivalue_line("markers", "fuzz: many random inputs for each reader; run by `make fuzz`")
     config.addinivalue_line("markers", "real: works on many projects from PyPI; run by `make test-real`")
+    config.addinivalue_line("markers", "rehearsal: a release of our own; run by `make release-rehearsal`")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""The workflows of this repository: a release by tag, and with `make test-real` the job of ci.yml that needs no servers."""
+"""The workflows of this repository: a release by tag (`make release-rehearsal`), and the first job of ci.yml (`make test-real`)."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def checkout(runner: Runner) -> Runner:
     return runner
 
 
+@pytest.mark.rehearsal
 @pytest.mark.timeout(900)
 def test_a_tag_releases_all_three(checkout: Runner, job_index: OidcIndex, github: FakeGitHub) -> None:
     github.tags = ["v0.1.0"]
