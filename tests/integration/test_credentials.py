@@ -268,9 +268,9 @@ def test_a_token_that_expires_is_renewed_and_the_run_completes(
 
 REFUSALS = {
     "invalid-publisher": "Workflow name: release.yml",
-    "invalid-pending-publisher": "exists already",
+    "invalid-pending-publisher": "already exists",
     "invalid-token": "token.actions.githubusercontent.com",
-    "not-enabled": "switched off",
+    "not-enabled": "has disabled trusted publishing",
     "invalid-payload": "did not understand",
     "invalid-reuse-token": "used before",
 }

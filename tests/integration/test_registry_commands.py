@@ -151,7 +151,7 @@ def test_finalize_lists_no_file_under_another_release(
     value = json.loads(receipt.read_text())
     value["releases"][0][key] = other
     receipt.write_text(json.dumps(value))
-    with pytest.raises(UsageError, match=r"no file of it|does not have its manifest"):
+    with pytest.raises(UsageError, match=r"does not belong to|does not have its manifest"):
         finalize(project, [receipt], to("box", tmp_path))
 
 

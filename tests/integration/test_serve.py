@@ -504,6 +504,9 @@ def test_exec_says_which_line_names_another_index_and_what_to_write(
         environment=environment | {"PIP_INDEX_URL": "https://mirror.example/simple/"},
     )
     assert done.returncode == 125
-    assert "more.txt:2: --extra-index-url https://torch.example/whl names another index" in done.stderr
+    assert (
+        "more.txt:2: --extra-index-url https://torch.example/whl is another index, which would be asked for private names"
+        in done.stderr
+    )
     assert "--fallback https://mirror.example/simple/ --fallback https://torch.example/whl" in done.stderr
     assert "s3cret" not in done.output

@@ -104,7 +104,7 @@ def test_each_tag_made_on_the_web_releases_without_a_change_of_files(
     checkout = Checkout(kindling(runner.project), environment)
     made = checkout.ours("init", "-n", "--version-source", "git", "--trigger", "release", "--auth", "token")
     assert "run `git tag v0.4.2`" in made.stderr, made
-    assert "To release: publish a release on the web, with a new tag such as v1.2.3" in made.stdout
+    assert "To publish a release: publish a release on the web, with a new tag such as v1.2.3" in made.stdout
     for version in ("0.5.0", "0.5.1"):
         (runner.project / "packages/kindling/new.py").write_text(f"number = '{version}'\n")
         checkout.commit()

@@ -62,7 +62,7 @@ CASES = (
         next_step=lambda w: two_variants(w, '["local", "pypi"]'),
         lookalike=lambda w: two_variants(w, '["main"]'),
         exits=2,
-        says="no build variant goes to pypi",
+        says="no build variant is published to pypi",
     ),
     Case(
         code="PA150",

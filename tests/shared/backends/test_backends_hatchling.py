@@ -94,7 +94,7 @@ def test_setting_a_git_version_says_how(tmp_path: Path) -> None:
     ("pyproject", "message"),
     [
         (GIT, r"no tag like v1\.2\.3(?s:.)*git tag v0\.1\.0"),
-        (PYPROJECT, r"told to take it from the build(?s:.)*version\.source"),
+        (PYPROJECT, r"configured to take it from the(?s:.)*version\.source"),
         (PYPROJECT + 'sourse = "git"\n', r"sourse: unknown key"),
     ],
 )

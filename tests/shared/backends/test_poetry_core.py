@@ -271,9 +271,9 @@ def test_who_says_the_version(
 @pytest.mark.parametrize(
     ("pyproject", "message"),
     [
-        (DYNAMIC, "no tag like v1.2.3 is on the commit that is checked out"),
+        (DYNAMIC, "no tag like v1.2.3 was found on the checked-out commit"),
         (DYNAMIC, r"Tag a commit \(git tag v0.1.0\), or set tool.publish-all.version.fallback."),
-        (DYNAMIC.replace('"git"', '"project"'), "is told to take it from the build"),
+        (DYNAMIC.replace('"git"', '"project"'), "is configured to take it from the"),
         (DYNAMIC.replace('"git"', '"gti"'), "did you mean 'git'"),
     ],
 )

@@ -345,7 +345,7 @@ def test_a_variant_whose_name_makes_no_valid_distribution_name_is_named_in_the_e
         root=Path("/demo"),
     )
     with pytest.raises(
-        ConfigurationError, match=r"variants\.c\+\+: 'demo-c\+\+' is not the name of a distribution"
+        ConfigurationError, match=r"variants\.c\+\+: 'demo-c\+\+' is not a valid distribution name"
     ) as caught:
         resolve_variants(
             config, version="1", read=lambda path: (_ for _ in ()).throw(FileNotFoundError(path))
