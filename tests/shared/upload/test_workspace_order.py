@@ -80,6 +80,21 @@ def test_what_is_needed_is_there_first(publish, capabilities):
     assert [each.project for each in report.repositories[0].releases][:3] == ["core", "spark", "app"]
 
 
+def test_no_upload_waits_for_a_listing_where_all_files_become_visible_together(publish, events):
+    repository = FakeRepository(capabilities=replace(COMMITS, visible_together=True), lag=2)
+
+    report = publish(files_of(SHOP), repository)
+
+    assert report.exit_code == 0
+    assert [each for each in firsts(repository) if each in {"app", "spark", "core"}] == [
+        "core",
+        "spark",
+        "app",
+    ]
+    calls = [each.partition(" ")[0] for each in repository.calls]
+    assert "upload" not in calls[calls.index("verify") :]
+
+
 def test_independent_members_go_side_by_side(publish):
     together = threading.Barrier(3)
 

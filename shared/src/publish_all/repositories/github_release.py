@@ -119,7 +119,7 @@ class GitHubReleaseRepository:
     kind: ClassVar[Kind] = GITHUB_RELEASE
     # GitHub requires writes one after the other.
     capabilities: ClassVar[Capabilities] = Capabilities(
-        opens_alone=False, parallel_per_release=1, parallel=1, final_on_upload=False
+        opens_alone=False, parallel_per_release=1, parallel=1, final_on_upload=False, visible_together=True
     )
 
     config: RepositoryConfig

@@ -39,7 +39,8 @@ class Capabilities:
     `creates_alone`: the first file of a project while nothing else is (PyPI's database deadlocks, and answers 500);
     `parallel_per_release`, `parallel`: how many uploads at most, per release and in all;
     `final_on_upload`: each upload is final, `commit` does nothing; `public`: anyone can read files that are
-    uploaded, so private projects are kept out.
+    uploaded, so private projects are kept out; `visible_together`: readers see no file before all files of the run are
+    uploaded, so no upload can wait for another one to be listed.
     """
 
     opens_alone: bool
@@ -48,6 +49,7 @@ class Capabilities:
     final_on_upload: bool
     public: bool = False
     creates_alone: bool = False
+    visible_together: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

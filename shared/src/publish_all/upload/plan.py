@@ -74,7 +74,8 @@ def plan(
         files = [each for each in unique.values() if names is None or each.filename in names]
         if place:
             files.sort(key=lambda each: place.get(each.member or "", 0))
-        plans.append(RepositoryPlan(repository=repository, releases=releases_of(files), needs=needs))
+        waits = {} if repository.capabilities.visible_together else needs
+        plans.append(RepositoryPlan(repository=repository, releases=releases_of(files), needs=waits))
     return tuple(plans)
 
 
