@@ -78,6 +78,8 @@ def make_environment(name: str) -> None:
     if is_fresh(folder, stamp):
         return
     say(f"making the environment {folder.relative_to(ROOT)} ...")
+    # An installation that is interrupted leaves no stamp. A stamp that is a hard link stays as it is in other copies.
+    (folder / STAMP).unlink(missing_ok=True)
     if python_version(folder) != sys.version:
         # uv needs no pip in there, and pip takes the longest part of making it
         pip = [] if name == "dev" else ["--without-pip"]
@@ -118,6 +120,7 @@ def make_wheelhouse(folder: Path) -> None:
         return
     say(f"building our wheels into {folder.relative_to(ROOT)} ...")
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / STAMP).unlink(missing_ok=True)
     python = str(program(home("dev"), "python"))
     with tempfile.TemporaryDirectory(dir=folder) as fresh:
         for distribution in DISTRIBUTIONS:
