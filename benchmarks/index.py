@@ -24,7 +24,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -416,7 +416,7 @@ def main() -> int:
     if missing:
         print(f"not installed: {', '.join(missing)}", file=sys.stderr)
         return 1
-    parts: Mapping[str, object] = {
+    parts: Mapping[str, Callable[[Path], list[str]]] = {
         "listing": listing,
         "serving": serving_,
         "push": push_,
@@ -426,7 +426,7 @@ def main() -> int:
     for name, part in parts.items():
         if options.only in {None, name}:
             with tempfile.TemporaryDirectory(prefix="publish-all-bench-") as folder:
-                broken += part(Path(folder))  # type: ignore[operator] # each takes a folder
+                broken += part(Path(folder))
     for each in broken:
         print(f"NOT KEPT: {each}")
     return 1 if broken and not options.report else 0

@@ -15,7 +15,7 @@ what=$2
 shift 2
 home=${NEWER_HOME:-$root/.cache/newer}
 python=python$version
-copy=/root/checkout-$version
+copy=/srv/checkout-$version
 export DEBIAN_FRONTEND=noninteractive
 
 inside() {
@@ -23,7 +23,7 @@ inside() {
 }
 
 make_chroot() {
-    [ ! -e "$home/root/made" ] || return 0
+    [ ! -e "$home/made" ] || return 0
     echo "making a chroot of the next Debian in $home" >&2
     command -v mmdebstrap >/dev/null || { apt-get update -qq; apt-get install -qq -y --no-install-recommends mmdebstrap >/dev/null; }
     local mirror source
@@ -34,7 +34,7 @@ make_chroot() {
     echo "$source unstable main" >"$home/etc/apt/sources.list.d/unstable.list"
     printf 'Package: *\nPin: release a=unstable\nPin-Priority: 100\n' >"$home/etc/apt/preferences.d/unstable"
     inside git config --system --add safe.directory '*'
-    touch "$home/root/made"
+    touch "$home/made"
 }
 
 mounted=()

@@ -10,6 +10,7 @@ import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 # The content of these is text up to their end tag.
 _RAW = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea", "title")}
@@ -87,8 +88,8 @@ def _attributes(text: str, at: int) -> tuple[Mapping[str, str], int]:
             return {}, at  # an unclosed tag is text
         if text[at] == ">":
             return found, at + 1
-        name = _ATTRIBUTE.match(text, at)
-        assert name is not None  # noqa: S101 - the only alternative left
+        # It matches any character that is not handled above.
+        name = cast("re.Match[str]", _ATTRIBUTE.match(text, at))
         value, at = _value(text, name.end())
         found.setdefault(name[0].lower(), value)
 

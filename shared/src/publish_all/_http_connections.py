@@ -95,7 +95,7 @@ class _Answer(http.client.HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         own: Any = super()
         for _ in range(_MOST_INTERIM):
-            version, status, reason = own._read_status()  # noqa: SLF001 - http.client itself skips 100 there
+            version, status, reason = own._read_status()  # noqa: SLF001 - the only method of http.client that reads a status line
             if not 101 < status < 200:
                 return version, status, reason
             http.client.parse_headers(self.fp)

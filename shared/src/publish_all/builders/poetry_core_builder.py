@@ -185,7 +185,7 @@ class PoetryCoreBuilder:
         return () if found is None else (found,)
 
 
-class _Ordered(type(Path())):  # type: ignore[misc]  # the class of paths of this system
+class _Ordered(type(Path())):  # type: ignore[misc]  # Path itself has no working subclasses before Python 3.12
     """poetry-core sorts by path. Those of Windows ignore case, so that archives had their files in another order."""
 
     def __lt__(self, other: Path) -> bool:

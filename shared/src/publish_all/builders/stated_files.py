@@ -47,8 +47,7 @@ class StatedFile(NamedTuple):
         """The files below `root`, with slashes."""
         if self.is_outside:
             return
-        # Path.glob finds no files for `**` before Python 3.13.
-        for each in glob(self.path, root_dir=root, recursive=True) if self.is_pattern else [self.path]:  # noqa: PTH207 - see the line above
+        for each in glob(self.path, root_dir=root, recursive=True) if self.is_pattern else [self.path]:  # noqa: PTH207 - Path.glob finds no files for `**` before Python 3.13
             if (root / each).is_file():
                 yield Path(os.path.normpath(each)).as_posix()
 

@@ -52,7 +52,7 @@ def modes_below(folder: Path) -> dict[str, bool]:
 
 
 def _key(path: Any) -> str:
-    return str(os.path.normcase(os.path.abspath(path)))  # noqa: PTH100 - called often by backends: faster than with a Path
+    return str(os.path.normcase(os.path.abspath(path)))  # noqa: PTH100 - Path.resolve() follows links, and absolute() keeps ".."
 
 
 def _with_modes(stat: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:

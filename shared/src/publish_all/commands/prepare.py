@@ -196,7 +196,8 @@ def find_files(
     if options.source is not None:
         from publish_all.commands.promote import promoted_files
 
-        assert scratch is not None  # noqa: S101 - there is one where files come from another repository
+        if scratch is None:
+            raise ValueError("files of another repository need a scratch folder")
         return promoted_files(config, options, scratch, listener)
     if options.manifest is None and (options.files or config is None):
         return named_files(options.files, listener)

@@ -51,7 +51,7 @@ def load_workspace(directory: Path, names: Sequence[str], load: Load) -> Project
     Raises `ConfigurationError` if there is no workspace or two members define a repository differently, and
     `UsageError` for an unknown member.
     """
-    start = Path(os.path.abspath(directory))  # noqa: PTH100 - as in `search_pyproject`
+    start = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, absolute() keeps ".."
     found = _find(start, load)
     if found is None:
         msg = f"no workspace found in {start} or its parent folders: no pyproject.toml has members"
