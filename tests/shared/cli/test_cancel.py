@@ -12,9 +12,10 @@ TERMINATION = [] if os.name == "nt" else [signal.SIGTERM, signal.SIGHUP]
 
 @pytest.fixture(autouse=True)
 def _same_afterwards():
-    before = [signal.getsignal(each) for each in TERMINATION]
+    # Whoever started pytest may have them ignored: nohup does, and a shell for a job in the background.
+    outside = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, *TERMINATION)}
     yield
-    assert [signal.getsignal(each) for each in TERMINATION] == before
+    assert {signal.signal(each, handler) for each, handler in outside.items()} == {signal.SIG_DFL}
 
 
 def send(number):
