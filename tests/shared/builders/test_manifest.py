@@ -212,7 +212,7 @@ def test_wheels_built_one_tag_after_the_other_stay_listed(tmp_path, native):
     write(tmp_path, built(tmp_path, tag=LINUX), variants=(of,))
     manifest = write(tmp_path, built(tmp_path, tag=MAC), variants=(of,))
     assert [each.tag for each in manifest.entries] == [LINUX, MAC]
-    assert lacking_wheels(manifest, (of,)) == ()
+    assert lacking_wheels(manifest.entries, (of,)) == ()
 
 
 def test_a_wheel_that_is_no_longer_configured_is_no_longer_listed(tmp_path, native):
@@ -228,7 +228,7 @@ def test_a_wheel_that_is_no_longer_configured_is_no_longer_listed(tmp_path, nati
 
 def test_what_is_not_built_yet_is_told_in_words(tmp_path, native):
     manifest = write(tmp_path, built(tmp_path, tag=LINUX), built(tmp_path, kind="sdist"))
-    assert lacking_wheels(manifest, (native(LINUX, MAC),)) == (f"the wheel {MAC} of x",)
+    assert lacking_wheels(manifest.entries, (native(LINUX, MAC),)) == (f"the wheel {MAC} of x",)
 
 
 def test_files_are_of_the_variants_that_make_them_now(tmp_path, native, make_variant):

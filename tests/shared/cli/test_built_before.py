@@ -128,16 +128,6 @@ def test_two_sets_of_files_are_refused(make, built_elsewhere) -> None:
     assert checkout.published() == {}
 
 
-@pytest.mark.parametrize("other", ["demo-1.0-1-py3-none-any.whl", "demo-1.0.0-py3-none-any.whl"])
-def test_two_wheels_of_one_tag_are_refused(make, built_elsewhere, other: str) -> None:
-    checkout = make()
-    built_elsewhere(checkout)
-    shutil.copy(checkout.dist / "demo-1.0-py3-none-any.whl", checkout.dist / other)
-    ended = checkout("publish", "--no-build", code=2)
-    assert "two matching files" in ended.err
-    assert other in ended.err
-
-
 def test_a_variant_that_is_not_built_is_named(make, built_elsewhere) -> None:
     checkout = make(variants=True)
     built_elsewhere(checkout, variants=True)
@@ -201,10 +191,9 @@ def test_memory_that_a_repository_holds_is_none_of_ours(make, built_elsewhere) -
     committed = wheel.read_bytes()
     for name in ("publish-all.json", "publish-all.lock", "publish-all.journal.jsonl"):
         (checkout.dist / name).write_text("{}")
-    ended = checkout("publish")
+    checkout("publish")
     assert set(checkout.published()) == BOTH
     assert committed not in checkout.published().values()
-    assert "publish-all.json was written by an older publish-all and is ignored" in ended.err
 
 
 def test_what_an_older_version_left_in_dist_is_no_distribution(make, built_elsewhere) -> None:
@@ -213,8 +202,8 @@ def test_what_an_older_version_left_in_dist_is_no_distribution(make, built_elsew
     (checkout.dist / "publish-all.json").write_text("{}")
     (checkout.dist / "publish-all.journal.jsonl").write_text("{}")
     files = [str(each) for each in sorted(checkout.dist.iterdir())]
-    assert "is ignored" in checkout("check", *files).err
-    assert "is ignored" in checkout("publish", *files).err
+    checkout("check", *files)
+    checkout("publish", *files)
     assert set(checkout.published()) == BOTH
 
 

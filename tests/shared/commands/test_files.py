@@ -8,7 +8,6 @@ import pytest
 
 from publish_all.commands.files import named_files
 from publish_all.errors import UsageError
-from publish_all.events import ignore
 
 WHEEL = "demo-1.0-py3-none-any.whl"
 OURS = ("publish-all.json", "publish-all.lock", "publish-all.journal.jsonl")
@@ -24,16 +23,16 @@ def dist(tmp_path):
 
 
 def test_what_a_pattern_names_of_ours_is_skipped(dist):
-    found = named_files(sorted(dist.iterdir()), ignore).distributions
+    found = named_files(sorted(dist.iterdir())).distributions
     assert [each.filename for each in found] == [WHEEL]
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_file_of_ours_alone_is_nothing_to_publish(dist, name):
     with pytest.raises(UsageError, match=f"{name}: not a wheel or sdist"):
-        named_files([dist / name], ignore)
+        named_files([dist / name])
 
 
 def test_a_file_that_does_not_exist_is_told_even_if_it_has_a_name_of_ours(dist):
     with pytest.raises(UsageError, match=r"no file .* found"):
-        named_files([dist / WHEEL, dist / "other" / OURS[0]], ignore)
+        named_files([dist / WHEEL, dist / "other" / OURS[0]])

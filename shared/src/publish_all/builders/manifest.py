@@ -16,7 +16,7 @@ from typing import Any
 from publish_all._json import loads
 from publish_all._own_files import write_whole
 from publish_all.builders.builder import BuildResult
-from publish_all.distributions.distribution import sha256_of
+from publish_all.distributions.distribution import Distribution, sha256_of
 from publish_all.errors import ConfigurationError
 from publish_all.summaries import BuiltFile
 from publish_all.variants.variant import BuildVariant, WheelTag
@@ -91,7 +91,7 @@ def read_manifest(path: Path) -> Manifest | None:
         raise _unreadable(path, f"{error} is missing in it") from error
 
 
-def is_of(entry: BuiltFile, variants: Sequence[BuildVariant], *, others: bool = False) -> bool:
+def is_of(entry: BuiltFile | Distribution, variants: Sequence[BuildVariant], *, others: bool = False) -> bool:
     """Whether a build of these variants makes this file, as they are configured now.
 
     `others` is the answer for a file of a variant that is not among them.
@@ -99,23 +99,23 @@ def is_of(entry: BuiltFile, variants: Sequence[BuildVariant], *, others: bool = 
     of = [each for each in variants if each.name == entry.variant]
     if not of:
         return others
-    if entry.kind == "sdist":
+    if entry.tag is None:
         return any(each.sdist for each in of)
     tags = [wheel.tag for each in of for wheel in each.wheels]
-    if not tags:
-        return True
-    return entry.tag is not None and any(each.same_as(WheelTag.parse(entry.tag)) for each in tags)
+    return not tags or any(each.same_as(WheelTag.parse(entry.tag)) for each in tags)
 
 
-def lacking_wheels(manifest: Manifest, variants: Sequence[BuildVariant]) -> tuple[str, ...]:
-    """The platform wheels of these variants which the manifest does not list, each in words."""
+def lacking_wheels(
+    files: Sequence[BuiltFile | Distribution], variants: Sequence[BuildVariant]
+) -> tuple[str, ...]:
+    """The platform wheels of these variants which are not among the files, each in words."""
     return tuple(
         f"the wheel {wheel.tag} of {variant.label}"
         for variant in variants
         for wheel in variant.wheels
         if not any(
             each.variant == variant.name and each.tag and wheel.tag.same_as(WheelTag.parse(each.tag))
-            for each in manifest.entries
+            for each in files
         )
     )
 

@@ -8,7 +8,7 @@ from publish_all._temporary import temporary_folder
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import open_connection
 from publish_all.commands.files import PublishOptions
-from publish_all.commands.prepare import find_all_files, reach, run_checks
+from publish_all.commands.prepare import get_files, reach, run_checks
 from publish_all.commands.rebuild import rebuild
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.reporting.text import count
@@ -29,7 +29,7 @@ def check(
     # Before the build, which can take long, so that unknown names are reported at once.
     public = {name: known.get(name).public for name in names}
     with temporary_folder() as folder:
-        found = find_all_files(config, options, listener, folder, output=folder)
+        found = get_files(config, options, listener, folder)
         files = [file for each in found for file in each.distributions]
         listener(StepStarted(step="check", detail=count(len(files), "file")))
         to = reach(found, public, options, ignore)

@@ -5,7 +5,7 @@ Other files in the output folder are never used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import ATTESTATION_SUFFIX, Distribution, DistributionError
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import UsageError
-from publish_all.events import Listener, Note
+from publish_all.events import Listener
 from publish_all.upload.retry import Cancellation
 
 if TYPE_CHECKING:  # files that are named are of no build variant
@@ -96,7 +96,7 @@ class FoundFiles:
     built: bool = False
 
 
-def named_files(paths: Sequence[Path], listener: Listener) -> FoundFiles:
+def named_files(paths: Sequence[Path]) -> FoundFiles:
     """The files that were named. Raises `UsageError` for one that does not exist, `DistributionError` for
     files that are not distributions.
 
@@ -107,9 +107,7 @@ def named_files(paths: Sequence[Path], listener: Listener) -> FoundFiles:
     for path in paths:
         if not path.is_file():
             raise UsageError(f"no file {path} found", hint=_NAME_FILES)
-        if path.name in _OLD_NAMES:
-            note_old_files([path], listener)
-        elif path.suffix != ATTESTATION_SUFFIX:
+        if path.name not in _OLD_NAMES and path.suffix != ATTESTATION_SUFFIX:
             files.append(path)
     if paths and not files:
         names = ", ".join(path.name for path in paths)
@@ -127,12 +125,3 @@ def named_files(paths: Sequence[Path], listener: Listener) -> FoundFiles:
     if broken:
         raise broken[0]
     return FoundFiles(distributions=tuple(found))
-
-
-def note_old_files(paths: Iterable[Path], listener: Listener) -> None:
-    """Say of each file that an older publish-all kept in `dist` that it is not used any more."""
-    for path in paths:
-        if path.name in _OLD_NAMES:
-            listener(
-                Note(message=f"{path} was written by an older publish-all and is ignored. You can delete it")
-            )

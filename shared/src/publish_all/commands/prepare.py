@@ -17,7 +17,7 @@ from packaging.version import Version
 from publish_all.checks.all_checks import check_across_files, check_distribution
 from publish_all.checks.opened import Opened, open_distribution
 from publish_all.commands.context import project_version
-from publish_all.commands.files import FoundFiles, PublishOptions, named_files, note_old_files
+from publish_all.commands.files import FoundFiles, PublishOptions, named_files
 from publish_all.config.addresses import host_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import Pin, ProjectConfig
@@ -64,7 +64,6 @@ def prepare(
     scratch: Path | None,
     journal: Journal,
     listener: Listener,
-    killed: bool = False,
     rehearsal: Repository | None = None,
     before_preflight: Callable[[], Cancellation] | None = None,
 ) -> Prepared:
@@ -91,10 +90,7 @@ def prepare(
     refused: CheckError | None = None
     failed: frozenset[str | None] = frozenset()
     with step():
-        folder = None if publishes else scratch
-        files = find_all_files(
-            config, options, listener, scratch, output=folder, journal=journal, killed=killed
-        )
+        files = get_files(config, options, listener, scratch, journal)
         if repositories:
             public = {each.name: each.capabilities.public for each in repositories}
             to = reach(files, public, options, listener)
@@ -178,102 +174,27 @@ def _is_released(found: Sequence[FoundFiles], repository: Repository, file: Dist
         )
 
 
-def find_files(
+def get_files(
     config: ProjectConfig | None,
     options: PublishOptions,
     listener: Listener,
     scratch: Path | None,
-    *,
-    output: Path | None,
     journal: Journal | None = None,
-    killed: bool = False,
-) -> FoundFiles:
-    """The files: those of another repository; those named; of a run that was not finished; built now or before.
+) -> Sequence[FoundFiles]:
+    """The files: those of another repository, those named, or those of the project or of the members of a workspace.
 
-    A build goes into the folder `output`; None is for the project's own, where it is kept. `journal` is that of earlier
-    runs; the last one of them was perhaps `killed`.
+    Builds go into the folder `scratch`; None is for the project's own, where they are kept. `journal` is that of earlier
+    runs.
     """
-    if options.source is not None:
+    if options.source is not None and scratch is not None:
         from publish_all.commands.promote import promoted_files
 
-        if scratch is None:
-            raise ValueError("files of another repository need a scratch folder")
-        return promoted_files(config, options, scratch, listener)
-    if options.manifest is None and (options.files or config is None):
-        return named_files(options.files, listener)
+        return [replace(promoted_files(config, options, scratch, listener), config=config)]
+    if options.files:
+        return [replace(named_files(options.files), config=config)]
+    from publish_all.commands.found_files import find_files
 
-    from publish_all.builders.build_plan import output_folder
-    from publish_all.commands import found_files
-    from publish_all.commands.build import BuildOptions, build_project
-
-    if options.manifest is not None:
-        variants = options.project_variants(config, listener) if config is not None else None
-        of_member = options.members is not None
-        missing = options.allow_missing
-        return found_files.listed_files(
-            options.manifest, variants, allow_missing=missing, of_member=of_member
-        )
-    assert config is not None  # noqa: S101 - else files are named, or listed
-    usual = options.output or output_folder(config)
-    note_old_files(sorted(usual.iterdir()) if usual.is_dir() else (), listener)
-    if not options.build:
-        return found_files.files_built_before(config, options, usual, listener)
-    if journal is not None and (killed or not journal.complete):
-        unfinished = found_files.unfinished_files(config, options, usual, journal, listener, killed=killed)
-        if unfinished is not None:
-            return unfinished
-    build = BuildOptions(
-        directory=options.directory,
-        variants=options.variants,
-        itself=options.itself,
-        output=output or usual,
-        allow_missing=options.allow_missing,
-        runtime=options.runtime,
-    )
-    variants, built = build_project(config, build, listener=listener, remembered=output is None)
-    folder = Path(built.folder)
-    read = (read_distribution(folder / each.filename, variant=each.variant) for each in built.files)
-    return FoundFiles(distributions=tuple(read), variants=variants, built=True)
-
-
-def find_all_files(
-    config: ProjectConfig | None,
-    options: PublishOptions,
-    listener: Listener,
-    scratch: Path | None,
-    *,
-    output: Path | None,
-    journal: Journal | None = None,
-    killed: bool = False,
-) -> list[FoundFiles]:
-    """As `find_files`, for each member of a workspace. All are built into one folder."""
-    find = partial(find_files, scratch=scratch, output=output, journal=journal, killed=killed)
-    if config is None or not config.members:
-        return [replace(find(config, options, listener), config=config)]
-    from publish_all.builders.build_plan import output_folder
-    from publish_all.commands import found_files
-    from publish_all.commands.build import each_project
-
-    folder = options.output or output_folder(config)
-
-    def of_run(member: ProjectConfig) -> PublishOptions:
-        if options.manifest is None:
-            return options
-        return found_files.as_built(options, options.manifest, names_of(member))
-
-    def of_member(member: ProjectConfig, variants: tuple[str, ...], hear: Listener) -> FoundFiles:
-        of = replace(of_run(member), directory=member.root, variants=variants, output=folder)
-        found = find(member, of, listener=hear)
-        files = (replace(each, member=label(member)) for each in found.distributions)
-        return replace(found, config=member, distributions=tuple(files))
-
-    return each_project(
-        config,
-        options.variants,
-        of_member,
-        runtime=lambda member: of_run(member).runtime,
-        listener=listener,
-    )
+    return find_files(config, options, listener, scratch, journal or Journal())
 
 
 def reach(

@@ -73,10 +73,6 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         msg = "--receipt needs a repository of the kind oci, but none is selected"
         raise UsageError(msg, hint="Select one with -r, or remove --receipt.")
     rehearsal = _rehearsal(config, options, listener) if options.rehearse else None
-    if options.manifest is not None and options.members is None:
-        from publish_all.commands.found_files import as_built
-
-        options = as_built(options, options.manifest)
     with ExitStack() as held:
 
         def before_preflight() -> Cancellation:
@@ -91,9 +87,9 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         # A folder can always be asked what it holds, and files that are named are not built again.
         local = rehearsal is None and all(each.kind.local for each in repositories)
         kept = options.fresh or not (options.files and local)
-        journal, killed = Journal(), False
+        journal = Journal()
         if kept and config is not None:
-            journal, killed = held.enter_context(_open_journal(config, options, listener))
+            journal = held.enter_context(_open_journal(config, options, listener))
         prepared = prepare(
             config,
             repositories,
@@ -101,7 +97,6 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
             scratch=held.enter_context(temporary_folder()) if options.source is not None else None,
             journal=journal,
             listener=listener,
-            killed=killed,
             rehearsal=rehearsal,
             before_preflight=before_preflight,
         )
@@ -133,10 +128,8 @@ def _rehearsal(config: ProjectConfig | None, options: PublishOptions, listener: 
 
 
 @contextmanager
-def _open_journal(
-    config: ProjectConfig, options: PublishOptions, listener: Listener
-) -> Iterator[tuple[Journal, bool]]:
-    """The journal of the checkout, which is locked meanwhile, and whether the last run was killed.
+def _open_journal(config: ProjectConfig, options: PublishOptions, listener: Listener) -> Iterator[Journal]:
+    """The journal of the checkout, which is locked meanwhile.
 
     It is kept in memory only where there is no folder or no lock for it, which is said: two runs must not write to one.
     """
@@ -161,7 +154,7 @@ def _open_journal(
                 text = f"may already be public: {each.filename} in {each.repository} ({each.url})"
                 listener(Note(message=text))
             path = None if options.dry_run else path
-        yield held.enter_context(open_journal(path)), killed
+        yield held.enter_context(open_journal(path, killed=killed))
 
 
 def _before_publish(config: ProjectConfig, options: PublishOptions, listener: Listener) -> None:

@@ -136,10 +136,12 @@ class Journal:
     """The files sent to each repository; see `open_journal` for a writable journal. For one thread of one process (see `lock`).
 
     `entries` are the last ones for each (sha256, URL); `length` is the bytes of the file that are whole lines.
+    `killed`: the last run may have been killed after its last record.
     """
 
     entries: dict[tuple[str, str], JournalEntry] = field(default_factory=dict)
     length: int = 0
+    killed: bool = False
     path: Path | None = None
     wall: Callable[[], float] = time.time
     _file: io.FileIO | None = None
@@ -151,7 +153,8 @@ class Journal:
         """
         wanted = set(sha256s)
         found = [entry for (sha256, _), entry in self.entries.items() if sha256 in wanted]
-        return any(each.maybe_public for each in found) and not all(each.state in _FINISHED for each in found)
+        finished = not self.killed and all(each.state in _FINISHED for each in found)
+        return any(each.maybe_public for each in found) and not finished
 
     @property
     def complete(self) -> bool:
@@ -216,13 +219,15 @@ class Journal:
 
 
 @contextlib.contextmanager
-def open_journal(path: Path | None, *, wall: Callable[[], float] = time.time) -> Iterator[Journal]:
+def open_journal(
+    path: Path | None, *, killed: bool = False, wall: Callable[[], float] = time.time
+) -> Iterator[Journal]:
     """The journal at `path`, with the records of earlier runs. The file is created with the first record.
 
     None keeps it in memory only. Raises `JournalError`.
     """
     journal = read_journal(path, now=wall()) if path is not None else Journal()
-    journal.path, journal.wall = path, wall
+    journal.path, journal.wall, journal.killed = path, wall, killed
     try:
         yield journal
     finally:
