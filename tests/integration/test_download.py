@@ -163,7 +163,6 @@ def wheelhouse(registry: Registry, public: Served, folder: Path) -> Path:
     return folder / "wheelhouse"
 
 
-@pytest.mark.parametrize("resolver", ["uv", "pip"])
 @pytest.mark.parametrize(
     ("platform", "expected"),
     [
@@ -172,7 +171,6 @@ def wheelhouse(registry: Registry, public: Served, folder: Path) -> Path:
     ],
 )
 def test_dependencies_are_those_of_the_machine_that_is_named(
-    resolver: str,
     platform: str,
     expected: set[str],
     machine: dict[str, str],
@@ -184,9 +182,8 @@ def test_dependencies_are_those_of_the_machine_that_is_named(
         "outside-native": "sys_platform == 'linux' and python_version < '3.9'",
         "outside-windows": "sys_platform == 'win32' and platform_machine == 'AMD64'",
         "outside-linux": "sys_platform == 'linux'",
+        "outside-nowhere": f"python_version == '{sys.version_info[0]}.{sys.version_info[1]}'",
     }
-    if resolver == "uv":
-        markers["outside-nowhere"] = f"python_version == '{sys.version_info[0]}.{sys.version_info[1]}'"
     requires = [f"{name}; {marker}" for name, marker in markers.items()]
     far = wheel(tmp_path / "ours", "kindling-far", "1.0", requires=requires)
     files = [
@@ -202,18 +199,14 @@ def test_dependencies_are_those_of_the_machine_that_is_named(
     shelf = static_index(tmp_path / "shelf", far)
     with serving(tmp_path / "served", "--repository-url", index, environment=machine) as running:
         bin_folder = make_venv(tmp_path / "python", machine).parent
-        if resolver == "uv":
-            (bin_folder / "uv").symlink_to(installed("dev", "uv"))
+        (bin_folder / "uv").symlink_to(installed("dev", "uv"))
         variables = machine | {"PIP_INDEX_URL": running.simple, "PATH": f"{bin_folder}:/usr/bin:/bin"}
         target = ["--platform", platform, "--python-version", "3.8"]
         words = ["kindling-far", "-d", "w", "--with-dependencies", "--private", "kindling-*", *target]
         command = [program(), "download", "--repository-url", shelf, *words, "--format", "json"]
         done = run(command, cwd=tmp_path, environment=variables, check=True)
     found = {each["project"] for each in json.loads(done.stdout)["files"]}
-    if resolver == "uv":
-        assert found == expected
-    else:
-        assert found >= expected
+    assert found == expected
     assert 'requires-python = "==3.8.*"' in (tmp_path / "w" / "pylock.toml").read_text(encoding="utf-8")
 
 

@@ -45,7 +45,7 @@ class DownloadCommand(ConnectingCommand):
     and a <c1>requirements.txt</c1> and a <c1>pylock.toml</c1> with the hashes of all files. Private names come from the
     repository only, as with <c1>exec</c1>. The pip on <c1>PATH</c1> downloads the dependencies for its own Python and
     system; if there is no pip, uv installs one for this. With <c1>--platform</c1> and <c1>--python-version</c1>,
-    the dependencies are for another machine, and each of them needs a wheel.
+    the dependencies are for another machine: uv on <c1>PATH</c1> resolves them, and each of them needs a wheel.
     """
 
     name = "download"
@@ -78,8 +78,7 @@ class DownloadCommand(ConnectingCommand):
 
     def use_case(self) -> None:
         from publish_all.commands.index import IndexOptions
-        from publish_all.commands.packages import download
-        from publish_all.commands.wheelhouse import DownloadedFile, parse_target
+        from publish_all.commands.packages import DownloadedFile, download, parse_target
 
         target = parse_target(self.text("platform"), self.text("python-version"))
         if target is not None and not self.option("with-dependencies"):

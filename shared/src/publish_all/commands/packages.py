@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import tomlkit
+from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from publish_all._own_files import replace_open
 from publish_all._process import Run, run
 from publish_all._temporary import temporary_folder
-from publish_all.commands.context import distribution_names, project_of_files
+from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection, or_default_registry
-from publish_all.commands.index import IndexOptions, open_source, servable
-from publish_all.commands.wheelhouse import (
-    LOCK,
-    DownloadedFile,
-    Target,
-    ensure_ours,
-    fetch_dependencies,
-    index_options,
-    write_locks,
-)
+from publish_all.commands.index import IndexOptions, ensure_installed, open_source, published_names, servable
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted, ignore
 from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.reporting.text import count
+from publish_all.repositories.directory import replace_file
 from publish_all.repositories.fetch import files_of, not_there
 from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import IndexFile
 from publish_all.variants.resolve import resolve_variants
 
+REQUIREMENTS = "requirements.txt"
+LOCK = "pylock.toml"
+
 _HIDDEN = frozenset({401, 403, 404})
 """Statuses of a project that is not there, or that we may not see."""
+_WRITTEN = "# Written by `publish-all download`."
+_PLATFORM = re.compile(
+    r"(?:(?P<libc>many|musl)linux_(?P<major>\d+)_(?P<minor>\d+)|macosx_\d+_\d+|win)_"
+    r"(?P<arch>x86_64|amd64|aarch64|arm64)"
+)
+_OLD_TAGS = {"manylinux1": 5, "manylinux2010": 12, "manylinux2014": 17}
+"""The minor version of glibc that each is for: https://peps.python.org/pep-0600/."""
 
 
 class ListedFile(NamedTuple):
@@ -68,40 +77,33 @@ def list_packages(
 ) -> tuple[ListedFile, ...]:
     """The files of each project, oldest release first. Missing projects become notes.
 
-    Without `names`: the packages of the project; outside of a project, all packages that the repository lists.
+    Without `names`: those that a build of the project makes; outside of a project, all packages that the repository lists.
     Raises `PublishAllError`.
     """
     config = project_of_files(directory, optional=True)
     source = _source(config, connection or ConnectionOptions(), listener)
     rows: list[ListedFile] = []
-    unbuilt = _unbuilt(config) if not names and config is not None else set()
     with _in_our_words():
         for project in _projects(names, config, source):
-            try:
-                page = source.page(project, None)
-                findings = source.oddities(project)
-            except ServeError as error:
-                if project in unbuilt and error.status in _HIDDEN:
-                    continue  # nothing says that it is there
-                raise
-            if page is None and project not in unbuilt:
-                listener(Note(message=f"{project} has no versions there, or you are not allowed to see them"))
-            for finding in findings:
+            page = source.page(project, None)
+            for finding in source.oddities(project):
                 listener(Found(finding=finding))
-            for version, files in sorted(_releases(page.files).items()) if page is not None else ():
-                rows += (
-                    ListedFile(
+            if page is None:
+                listener(Note(message=f"{project} has no versions there, or you are not allowed to see them"))
+                continue
+            for version, files in sorted(_releases(page.files).items()):
+                for file in files:
+                    row = ListedFile(
                         project,
                         str(version),
                         file.filename,
                         "" if file.size is None else file.size,
                         file.upload_time or "",
                         file.requires_python or "",
-                        (page.source if page is not None else None) or "",
+                        page.source or "",
                         "" if file.yanked is None else file.yanked or "yes",
                     )
-                    for file in files
-                )
+                    rows.append(row)
     return tuple(rows)
 
 
@@ -132,12 +134,6 @@ def _releases(files: Sequence[IndexFile]) -> dict[Version, list[IndexFile]]:
     return found
 
 
-def _unbuilt(config: ProjectConfig) -> set[NormalizedName]:
-    """The project's own name where our builds make its variants alone; the host's may still make it."""
-    built = resolve_variants(config, version="0")
-    return set(distribution_names(config)) - {canonicalize_name(each.project) for each in built}
-
-
 def _projects(
     names: Sequence[str], config: ProjectConfig | None, source: IndexSource
 ) -> tuple[NormalizedName, ...]:
@@ -147,7 +143,8 @@ def _projects(
         except InvalidName as error:
             raise UsageError(f"{' '.join(names)!r} is not the name of a project") from error
     if config is not None:
-        return distribution_names(config)
+        built = resolve_variants(config, version="0")
+        return tuple(canonicalize_name(each.project) for each in built)
     try:
         return source.projects(None)
     except ServeError as error:
@@ -155,6 +152,53 @@ def _projects(
             raise
         msg = f"{source.name} does not list its packages"
         raise UsageError(msg, hint="Add the names of packages, as in `publish-all list NAME`.") from error
+
+
+class DownloadedFile(NamedTuple):
+    """One file. Its `state` is "was there" if the folder already had it with the same content, else "fetched"."""
+
+    project: NormalizedName
+    version: str
+    file: str
+    bytes: int
+    sha256: str
+    state: str
+
+
+class Target(NamedTuple):
+    """The target machine, with its version of CPython, such as `3.11`.
+
+    `tags` are the platforms of wheels that it takes, `uv` is what `uv pip compile --python-platform` calls it.
+    """
+
+    python: str
+    tags: tuple[str, ...]
+    uv: str
+
+
+def parse_target(platform: str | None, python: str | None) -> Target | None:
+    """The target with its newest platform tag; None without options. Raises `UsageError`."""
+    if platform is None and python is None:
+        return None
+    old, _, rest = (platform or "").partition("_")
+    text = f"manylinux_2_{_OLD_TAGS[old]}_{rest}" if old in _OLD_TAGS else platform or ""
+    found = _PLATFORM.fullmatch(text)
+    if found is None or python is None or not re.fullmatch(r"3\.\d+", python):
+        msg = f"--platform {platform or '?'} and --python-version {python or '?'} are not a complete platform"
+        others = "musllinux_1_2_aarch64, macosx_14_0_arm64 and win_amd64"
+        hint = f"Use both, for example --platform manylinux_2_28_x86_64 --python-version 3.11. Other platforms are {others}."
+        raise UsageError(msg, hint=hint)
+    arch, libc, minor = found["arch"], found["libc"], int(found["minor"] or 0)
+    known = {"amd64": "x86_64", "arm64": "aarch64"}.get(arch, arch)
+    if libc is None:  # pip adds the tags of older versions of macOS
+        return Target(python, (text,), f"{known}-{'apple-darwin' if old == 'macosx' else 'pc-windows-msvc'}")
+    tags = [f"{libc}linux_{found['major']}_{each}_{arch}" for each in range(minor, -1, -1)]
+    tags.append(f"linux_{arch}")
+    if libc == "musl":
+        return Target(python, tuple(tags), f"{known}-unknown-linux-musl")
+    tags += (f"{tag}_{arch}" for tag, least in _OLD_TAGS.items() if least <= minor)
+    glibc = minor if 31 <= minor <= 40 else 28 if minor >= 28 else 17  # those that uv knows
+    return Target(python, tuple(tags), f"{known}-manylinux_2_{glibc}")
 
 
 class _Wanted(NamedTuple):
@@ -187,17 +231,17 @@ def download(
     """
     requirements = [_parse(each) for each in texts]
     config = project_of_files(options.directory, optional=True)
-    index = index_options(options, requirements, config) if dependencies else None
+    index = _dependency_index(options, requirements, config) if dependencies else None
     source = _source(config, options.connection, listener)
     with _in_our_words():
         wanted = [_wanted(source, each, pre=pre) for each in requirements]
     files = [(each, file) for each in wanted for file in each.files]
     pins = tuple(dict.fromkeys(each.pin for each in wanted))
     listener(StepStarted(step="fetch", detail=f"{source.name}: {count(len(files), 'file')}"))
-    _make(destination)
     if dependencies:
-        ensure_ours(destination)
+        _ensure_ours(destination)
     try:
+        destination.mkdir(parents=True, exist_ok=True)
         with temporary_folder(within=destination) as folder, _in_our_words():
 
             def fetch(each: tuple[_Wanted, IndexFile]) -> DownloadedFile:
@@ -213,7 +257,7 @@ def download(
                 for path in sorted(others.iterdir()):
                     if path.name not in ours and (release := release_of(path.name)) is not None:
                         found.append(_put(*release, destination / path.name, sha256_of(path), path.absolute))
-                write_locks(destination, found, target)
+                _write_locks(destination, found, target)
     except OSError as error:
         msg = f"{error.filename or destination} cannot be written: {error.strerror or error}"
         raise PublishAllError(msg) from error
@@ -240,15 +284,6 @@ def _put(
         replace_open(fetch(), target)
     state = "fetched" if fresh else "was there"
     return DownloadedFile(project, str(version), str(target), target.stat().st_size, sha256, state)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror or error
-        msg = f"{folder} cannot be written to: {why}"
-        raise UsageError(msg, hint="Use another folder with --dest.") from error
 
 
 def _parse(text: str) -> Requirement:
@@ -278,3 +313,125 @@ def _wanted(source: IndexSource, requirement: Requirement, *, pre: bool) -> _Wan
             return _Wanted(project, version, files, f"{project}{extras}=={version}")
     others = [str(each) for each in sorted(releases)[-10:]]
     raise not_there(f"{source.name} has no version that matches {requirement}", project, others, source.name)
+
+
+def _dependency_index(
+    options: IndexOptions, requirements: Sequence[Requirement], config: ProjectConfig | None
+) -> IndexOptions:
+    """The index that pip fetches dependencies from. Raises `UsageError` where it is not known which are private."""
+    private = options.private or published_names(config)
+    if not private:
+        msg = "--with-dependencies needs the private names, which are never taken from PyPI"
+        raise UsageError(msg, hint='Add them with --private "kindling-*" (can be repeated).')
+    # Asked for by a server's thread, a password would be typed into another program.
+    connection = replace(or_default_registry(options.connection), ask=None)
+    named = (str(canonicalize_name(each.name)) for each in requirements)
+    return replace(options, connection=connection, private=(*private, *named))
+
+
+def fetch_dependencies(
+    index: IndexOptions,
+    pins: Sequence[str],
+    folder: Path,
+    target: Target | None,
+    *,
+    listener: Listener,
+    run: Run,
+) -> None:
+    """Download the releases and their dependencies with pip into a new folder. Raises `PublishAllError`.
+
+    For another machine uv resolves the dependencies, because pip evaluates markers for its own Python
+    (https://github.com/pypa/pip/issues/11664).
+    """
+    ensure_installed()
+    from publish_all.commands.exec import execute, find_pip
+
+    environment = index.connection.runtime.environment
+    uv = shutil.which("uv", path=environment.get("PATH"))
+    pip = find_pip(environment)
+    if pip is None and uv is not None:
+        pip = (uv, "tool", "run", "--python", sys.executable, "pip")
+    if pip is None or (uv is None and target is not None):
+        needed = "pip or uv" if target is None else "uv, to resolve them for another machine"
+        msg = f"--with-dependencies needs {needed}, which is not on PATH"
+        raise UsageError(msg, hint="Install uv, or activate an environment with it.")
+    said: list[str] = []
+
+    def quietly(command: tuple[str, ...], *, cwd: Path, environment: Mapping[str, str]) -> int:
+        done = run(command, cwd=cwd, environment=environment)
+        said.extend(line for line in done.stderr.splitlines() if line.strip())
+        return done.returncode
+
+    def start(*command: str, heard: Listener) -> None:
+        if code := execute(command, index, listener=heard, run=quietly):
+            raise PublishAllError(
+                f"{Path(command[0]).stem} cannot download the dependencies: {' / '.join(said[-3:]) or f'exit code {code}'}",
+                hint="Add their index with --fallback, and names of the repository with --private. "
+                "For another machine, each dependency needs a wheel: build it from the sdist, and publish it to your "
+                "repository.",
+            )
+
+    folder.mkdir()
+    options = ["--disable-pip-version-check", "--dest", str(folder.absolute())]
+    wanted = list(pins)
+    if target is not None and uv is not None:
+        listener(StepStarted(step="resolve", detail="dependencies, by uv pip compile"))
+        source, pinned = folder.with_suffix(".in"), folder.with_suffix(".txt")
+        source.write_text("\n".join(pins), encoding="utf-8")
+        compile_words = ["-q", "--no-header", "--no-annotate", "--only-binary=:all:", "-o", str(pinned)]
+        machine = ["--python-platform", target.uv, "--python-version", target.python]
+        start(
+            uv,
+            "pip",
+            "compile",
+            "--python",
+            sys.executable,
+            *compile_words,
+            *machine,
+            str(source),
+            heard=ignore,
+        )
+        wanted = pinned.read_text(encoding="utf-8").split()
+        options += ["--no-deps", "--only-binary=:all:", "--implementation", "cp"]
+        options += ["--python-version", target.python]
+        options += [word for each in target.tags for word in ("--platform", each)]
+    listener(StepStarted(step="fetch", detail="dependencies, by pip download"))
+    start(*pip, "download", *options, *wanted, heard=listener)
+
+
+def _ensure_ours(folder: Path) -> None:
+    """Raise `UsageError` where somebody else's requirements or lock file would be written over."""
+    for path in (folder / REQUIREMENTS, folder / LOCK):
+        if path.is_file() and not path.read_bytes().startswith(_WRITTEN.encode()):
+            msg = f"{path} was not written by `publish-all download`, so it is not replaced"
+            raise UsageError(msg, hint="Use another folder, for example --dest wheelhouse.")
+
+
+def _write_locks(folder: Path, files: Sequence[DownloadedFile], target: Target | None) -> None:
+    """Write both files, with the hashes of these files and with paths that are relative to them."""
+    releases: dict[tuple[NormalizedName, str], list[DownloadedFile]] = {}
+    for each in sorted(files, key=lambda each: (each.project, each.file)):
+        releases.setdefault((each.project, each.version), []).append(each)
+    lines = [f"{_WRITTEN} Install with `pip install -r {REQUIREMENTS}`.", "--no-index", "--find-links ."]
+    packages = []
+    for (project, version), own in releases.items():
+        lines.append(
+            " \\\n    --hash=sha256:".join([f"{project}=={version}", *(each.sha256 for each in own)])
+        )
+        parts: dict[str, dict[str, Any]] = {}
+        for each in own:
+            name = Path(each.file).name
+            parts[name] = {"path": name, "size": each.bytes, "hashes": {"sha256": each.sha256}}
+        wheels = [PackageWheel(**part) for name, part in parts.items() if name.endswith(".whl")]
+        sdists = [PackageSdist(**part) for name, part in parts.items() if not name.endswith(".whl")]
+        sdist = sdists[0] if sdists else None
+        package = Package(name=project, version=Version(version), sdist=sdist, wheels=wheels or None)
+        packages.append(package)
+    lock = Pylock(
+        lock_version=Version("1.0"),
+        requires_python=SpecifierSet(f"=={target.python}.*") if target is not None else None,
+        created_by="publish-all",
+        packages=packages,
+    )
+    replace_file(folder / REQUIREMENTS, "\n".join([*lines, ""]).encode())
+    replace_file(folder / LOCK, f"{_WRITTEN}\n{tomlkit.dumps(dict(lock.to_dict()))}".encode())
