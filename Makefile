@@ -50,7 +50,7 @@ fuzz: ## run the fuzz tests of all parsers; FUZZ_EXAMPLES=N for each target (300
 	@$(PYTEST) -m fuzz tests/fuzz
 
 test-real: ## check popular files of PyPI, and compare builds of many real projects with those of their backends
-	$(SET_UP) dev wheelhouse
+	$(SET_UP) dev servers wheelhouse
 	@$(BIN)/python -m pytest -q tests/integration/test_popular_files.py tests/integration/test_real_projects.py
 	@$(BIN)/python -m pytest -q -m real tests/integration/test_isolated_builds.py tests/integration/test_own_workflows.py
 
