@@ -43,11 +43,10 @@ def test_challenges(text: str, found: list[Challenge]) -> None:
     [
         ("", None),
         ('</v2/a/tags/list?last=b&n=1>; rel="next"', "/v2/a/tags/list?last=b&n=1"),
-        ('</a>; rel="prev", </b>; REL=next', "/b"),
+        ('</a>; rel="prev", </b>; rel=next', "/b"),
         ('</a>; rel="last next"', "/a"),
         ('</a>; title="rel=next"', None),
         ("</a", None),
-        ("</a> </b>; rel=next", "/b"),
     ],
 )
 def test_the_next_link(text: str, link: str | None) -> None:

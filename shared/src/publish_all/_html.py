@@ -10,14 +10,21 @@ import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 # The content of these is text up to their end tag.
 _RAW = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea", "title")}
-_NAME = re.compile(r"[A-Za-z][^\s/>]*")
-_BLANK = re.compile(r"[\s/]+")
-_ATTRIBUTE = re.compile(r"[^\s/>=]+|=")
-_UNQUOTED = re.compile(r"[^\s>]*")
+# Each alternative takes something unclosed up to the end of the text, so no search starts again. Quotes count only
+# after an equals sign.
+_MARKUP = re.compile(
+    r"<(?:!--.*?(?:-->|\Z)"
+    r"|[!?][^>]*>?"
+    r"|/(?P<end>[A-Za-z][^\s/>]*)?[^>]*>?"
+    r"""|(?P<name>[A-Za-z][^\s/>]*)(?P<attributes>(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?){0,500})(?P<close>>?))""",
+    re.DOTALL,
+)
+_ATTRIBUTE = re.compile(
+    r"""(?P<name>=?[^\s/>=]+|=)(?:\s*=\s*(?:"(?P<double>[^"]*)"?|'(?P<single>[^']*)'?|(?P<plain>[^\s>]*)))?"""
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,36 +40,25 @@ def scan(text: str) -> Iterator[Tag | str]:
     """The tags of a page, and the texts between them. Comments and declarations are left out."""
     at = 0
     while at < len(text):
-        start = text.find("<", at)
-        if start < 0:
-            start = len(text)
+        found = _MARKUP.search(text, at)
+        start = found.start() if found is not None else len(text)
         if start > at:
             yield unescape(text[at:start])
-        if start == len(text):
+        if found is None:
             return
-        following = text[start + 1 : start + 2]
-        if text.startswith("<!--", start):
-            at = _after(text, "-->", start + 4)
-        elif following and following in "!?":
-            at = _after(text, ">", start)
-        elif following == "/":
-            at = _after(text, ">", start)
-            name = _NAME.match(text, start + 2)
-            if name is not None:
-                yield Tag(name=name[0].lower(), end=True)
-        elif (name := _NAME.match(text, start + 1)) is not None:
-            attributes, at = _attributes(text, name.end())
-            tag = Tag(name=name[0].lower(), attributes=attributes)
-            yield tag
-            if tag.name in _RAW:
-                close = _RAW[tag.name].search(text, at)
+        at = found.end()
+        if found["end"]:
+            yield Tag(name=found["end"].lower(), end=True)
+        elif found["name"]:
+            name = found["name"].lower()
+            # An unclosed tag has no attributes.
+            yield Tag(name=name, attributes=_attributes(found["attributes"]) if found["close"] else {})
+            if name in _RAW:
+                close = _RAW[name].search(text, at)
                 end = close.start() if close is not None else len(text)
                 if end > at:
                     yield unescape(text[at:end])
                 at = end
-        else:
-            yield "<"
-            at = start + 1
 
 
 def unescape(text: str) -> str:
@@ -73,40 +69,9 @@ def unescape(text: str) -> str:
         return text
 
 
-def _after(text: str, end: str, at: int) -> int:
-    found = text.find(end, at)
-    return found + len(end) if found >= 0 else len(text)
-
-
-def _attributes(text: str, at: int) -> tuple[Mapping[str, str], int]:
-    """The attributes of a tag from behind its name on, and where the tag has ended."""
+def _attributes(text: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    while True:
-        blank = _BLANK.match(text, at)
-        at = blank.end() if blank is not None else at
-        if at >= len(text):
-            return {}, at  # an unclosed tag is text
-        if text[at] == ">":
-            return found, at + 1
-        # It matches any character that is not handled above.
-        name = cast("re.Match[str]", _ATTRIBUTE.match(text, at))
-        value, at = _value(text, name.end())
-        found.setdefault(name[0].lower(), value)
-
-
-def _value(text: str, at: int) -> tuple[str, int]:
-    blank = _BLANK.match(text, at)
-    sign = blank.end() if blank is not None else at
-    if text[sign : sign + 1] != "=" or "/" in text[at:sign]:
-        return "", sign
-    blank = _BLANK.match(text, sign + 1)
-    start = blank.end() if blank is not None and "/" not in blank[0] else sign + 1
-    quote = text[start : start + 1]
-    if quote and quote in "\"'":
-        end = text.find(quote, start + 1)
-        if end < 0:
-            return "", len(text)
-        return unescape(text[start + 1 : end]), end + 1
-    unquoted = _UNQUOTED.match(text, start)
-    assert unquoted is not None  # noqa: S101 - it matches nothing, too
-    return unescape(unquoted[0]), unquoted.end()
+    for each in _ATTRIBUTE.finditer(text):
+        value = each["double"] or each["single"] or each["plain"] or ""
+        found.setdefault(each["name"].lower(), unescape(value))
+    return found

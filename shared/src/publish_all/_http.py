@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
-from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 
 from publish_all import __version__
@@ -47,7 +46,6 @@ _MIB = 1024 * 1024
 _AS_IT_IS = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
 # Only the beginning of a long header is read.
 _HEADER_LENGTH = 16 * 1024
-_LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _PARAMETER = re.compile(
     r"""(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)"""
     r"""(?:[ \t]*=[ \t]*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"?|(?P<plain>[^\s,;"]*)))?""",
@@ -205,12 +203,20 @@ class Session:
         ensure_allowed(url)
         target = without_userinfo(url)
         if auth is not None:
-            self._remember(auth.spellings())
+            with self._lock:
+                self._shown = tuple(dict.fromkeys((*auth.spellings(), *self._shown)))
+
+        def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            # Where requests is given nothing, it reads netrc and the URL.
+            if auth is not None:
+                request.headers["Authorization"] = auth.header()
+            return request
+
         try:
             with self._session.request(
                 method,
                 target,
-                auth=_Authorization(auth),
+                auth=authorize,
                 headers=dict(headers or {}),
                 data=cast("Any", body),
                 allow_redirects=redirects,
@@ -225,10 +231,6 @@ class Session:
                 yield Download(reply=self._head(response), chunks=chunks)
         except requests.RequestException as error:
             raise translate(error, target) from error
-
-    def _remember(self, spellings: tuple[str, ...]) -> None:
-        with self._lock:
-            self._shown = tuple(dict.fromkeys((*spellings, *self._shown)))
 
     def _head(self, response: requests.Response) -> Reply:
         headers, reason = response.headers, response.reason or ""
@@ -399,18 +401,6 @@ class _Requests(requests.Session):
             prepared_request.headers.pop("Authorization", None)
 
 
-class _Authorization(AuthBase):
-    """Sets our header, or none. Its presence prevents requests from reading netrc and the URL."""
-
-    def __init__(self, auth: Auth | None) -> None:
-        self._auth = auth
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._auth is not None:
-            request.headers["Authorization"] = self._auth.header()
-        return request
-
-
 class _Adapter(HTTPAdapter):
     """Connections with the system's trust, and with our time-out for sending; to this machine itself without a proxy."""
 
@@ -472,36 +462,29 @@ def _chunks(response: requests.Response, url: str) -> Iterator[bytes]:
         raise translate(error, url) from error
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Challenge:
+class Challenge(NamedTuple):
     """One way to authenticate at a server. Scheme and parameters have names in lower case."""
 
     scheme: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str]
 
 
 def challenges(text: str) -> tuple[Challenge, ...]:
     """All challenges of `WWW-Authenticate` (RFC 9110, 11.6.1), in their order. Anything else is skipped."""
     found: list[tuple[str, dict[str, str]]] = []
-    for name, value in _parameters(text[:_HEADER_LENGTH]):
-        if value is None:
+    for each in _PARAMETER.finditer(text[:_HEADER_LENGTH]):
+        name = each["name"].lower()
+        if each["plain"] is None and each["quoted"] is None:
             found.append((name, {}))
         elif found:
-            found[-1][1].setdefault(name, value)
-    return tuple(Challenge(scheme=scheme, parameters=parameters) for scheme, parameters in found)
+            quoted = re.sub(r"\\(.)", r"\1", each["quoted"] or "", flags=re.DOTALL)
+            found[-1][1].setdefault(name, each["plain"] or quoted)
+    return tuple(Challenge(scheme, parameters) for scheme, parameters in found)
 
 
 def next_link(text: str) -> str | None:
     """The target of the link with the relation `next` (RFC 8288), as written; None if there is none."""
-    for link in _LINK.finditer(text[:_HEADER_LENGTH]):
-        if "next" in (dict(_parameters(link[2])).get("rel") or "").lower().split():
-            return link[1]
+    for link in requests.utils.parse_header_links(text[:_HEADER_LENGTH]):
+        if "next" in link.get("rel", "").split():
+            return link["url"]
     return None
-
-
-def _parameters(text: str) -> Iterator[tuple[str, str | None]]:
-    """Names in lower case, each with its value; None for a name without a value."""
-    for found in _PARAMETER.finditer(text):
-        quoted = re.sub(r"\\(.)", r"\1", found["quoted"] or "", flags=re.DOTALL)
-        value = None if found["plain"] is None and found["quoted"] is None else found["plain"] or quoted
-        yield found["name"].lower(), value

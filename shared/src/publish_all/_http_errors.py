@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import errno
 import re
 import ssl
 from collections.abc import Iterator
@@ -75,116 +74,80 @@ def ensure_allowed(url: str) -> None:
 def translate(error: requests.RequestException, url: str) -> HttpError:
     """The error of requests, in plain words and with the URL."""
     shown, said = shown_url(url), _innermost(error)
-
-    def failed(
-        message: str, failure: Failure, hint: str | None = None, *, retryable: bool = False
-    ) -> HttpError:
-        return HttpError(message, failure=failure, url=shown, hint=hint, retryable=retryable)
-
-    too_slow = _find(error, SlowReplyError, TimeoutError, urllib3.exceptions.TimeoutError)
-    system = _find(error, OSError)
-    if isinstance(too_slow, SlowReplyError):
-        # Not retryable: the server runs, and the next request would take as long.
-        return failed(
-            f"{shown} answers too slowly: its reply was not complete within the time limit.",
-            Failure.TIMEOUT,
-            "Check the server, or set a longer --timeout.",
-        )
-    match error:
-        case requests.exceptions.SSLError() if _find(error, ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            return failed(
-                f"The connection to {shown} broke off during the TLS handshake.",
-                Failure.DROPPED,
-                "If this happens again, check whether a proxy or firewall blocks the connection.",
-                retryable=True,
-            )
-        case requests.exceptions.SSLError():
-            what, hint = _tls_trouble(error)
-            return failed(f"No trusted connection to {shown}: {what}.", Failure.TLS, hint)
-        case requests.exceptions.ProxyError():
-            return failed(
-                f"The proxy for {shown} does not work: {said}.",
-                Failure.REFUSED,
-                "Check the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
-                retryable=True,
-            )
-        case requests.exceptions.TooManyRedirects():
-            return failed(f"{shown} redirects in a circle.", Failure.INVALID)
-        case requests.exceptions.InvalidProxyURL():
-            if str(error).lower().startswith("socks"):
-                said = f"The proxy {shown_or_raw(str(error))} is a SOCKS proxy, which needs the package PySocks and a scheme such as socks5h"
-            return failed(f"{shown} can't be reached. {said}.", Failure.INVALID, _PROXY_HINT)
-        case (
-            requests.exceptions.InvalidURL()
-            | requests.exceptions.InvalidSchema()
-            | requests.exceptions.MissingSchema()
-        ):
-            return failed(f"{shown} is not a usable address: {said}.", Failure.INVALID)
-    refused = isinstance(system, OSError) and system.errno == errno.ECONNREFUSED
-    if _find(error, NameResolutionError) is not None:
-        return failed(
-            f"The host name of {shown} does not resolve.",
-            Failure.DNS,
-            "Check the spelling of the URL, and the network connection of this machine.",
-        )
-    if refused:
-        return failed(
-            f"Nothing answers at {shown}: the connection was refused.",
-            Failure.REFUSED,
-            "Check that the server runs and that the port in the URL is right.",
-            retryable=True,
-        )
-    if too_slow is not None or isinstance(error, requests.Timeout):
-        what = "can't be reached" if isinstance(error, requests.ConnectTimeout) else "does not answer"
-        return failed(
-            f"{shown} {what}: no answer within the time limit.",
-            Failure.TIMEOUT,
-            "Check that the server runs, or set a longer --timeout.",
-            retryable=True,
-        )
-    if _find(error, urllib3.exceptions.NewConnectionError) is not None:
-        return failed(f"{shown} can't be reached: {said}.", Failure.REFUSED, retryable=True)
-    return failed(f"The connection to {shown} broke off: {said}.", Failure.DROPPED, retryable=True)
+    if isinstance(error, requests.exceptions.InvalidProxyURL):
+        said = shown_or_raw(str(error))
+    kinds: type[BaseException] | tuple[type[BaseException], ...]
+    for kinds, failure, message, retryable in _TROUBLES:
+        if _find(error, kinds) is not None:
+            hint = _PROXY_HINT if "proxy" in message else None
+            if failure is Failure.TLS:
+                said, hint = _tls_trouble(error)
+            what = message.format(url=shown, said=said)
+            return HttpError(what, failure=failure, url=shown, hint=hint, retryable=retryable)
+    raise AssertionError
 
 
+_INVALID = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
+_TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout)
+# Kinds of errors, the failure, its message, and whether it is temporary. The first that is among the causes counts.
+_TROUBLES = (
+    # The server runs, and the next request would take as long.
+    (SlowReplyError, Failure.TIMEOUT, "{url} answers too slowly: not within the time limit.", False),
+    (
+        (ssl.SSLEOFError, ssl.SSLZeroReturnError),
+        Failure.DROPPED,
+        "The TLS connection to {url} broke off.",
+        True,
+    ),
+    (requests.exceptions.SSLError, Failure.TLS, "No trusted connection to {url}: {said}.", False),
+    (requests.exceptions.ProxyError, Failure.REFUSED, "The proxy for {url} does not work: {said}.", True),
+    (requests.TooManyRedirects, Failure.INVALID, "{url} redirects in a circle.", False),
+    (
+        requests.exceptions.InvalidProxyURL,
+        Failure.INVALID,
+        "The proxy {said} for {url} cannot be used.",
+        False,
+    ),
+    (_INVALID, Failure.INVALID, "{url} is not a usable address: {said}.", False),
+    (NameResolutionError, Failure.DNS, "The host name of {url} does not resolve.", False),
+    (ConnectionRefusedError, Failure.REFUSED, "Nothing answers at {url}: the connection was refused.", True),
+    (_TIMEOUTS, Failure.TIMEOUT, "{url} does not answer within the time limit.", True),
+    (urllib3.exceptions.NewConnectionError, Failure.REFUSED, "{url} can't be reached: {said}.", True),
+    (Exception, Failure.DROPPED, "The connection to {url} broke off: {said}.", True),
+)
 _PROXY_HINT = (
     "Set HTTPS_PROXY, HTTP_PROXY and ALL_PROXY to an http:// proxy. For a SOCKS proxy install "
     '"requests[socks]" (PySocks) beside publish-all and write socks5h://HOST:PORT.'
 )
+
 _CA_HINT = (
     "If the certificate is from the CA of your organisation, pass the file with the certificate of "
     "that CA: --ca-cert FILE, or the environment variable REQUESTS_CA_BUNDLE."
 )
-# By OpenSSL's number, https://docs.openssl.org/master/man1/openssl-verification-options/ has their names;
-# the trust stores of other systems only have texts.
-_CERTIFICATE_TROUBLES = (
+# Found in the text about a certificate, which differs between systems, or in OpenSSL's reason for a failed handshake.
+_TLS_TROUBLES = (
+    (r"not yet valid", "the certificate is not valid yet", "Check the clock of this machine."),
     (
-        {9},
-        ("not yet valid",),
-        "the certificate is not valid yet",
-        "Check the clock of this machine.",
-    ),
-    (
-        {10},
-        ("expired",),
+        r"\bexpired",
         "the certificate has expired",
         "The server needs a new certificate. If it has one, check the clock of this machine.",
     ),
     (
-        {62, 64},
-        ("hostname", "host name", "ip address mismatch", "name mismatch", "not match"),
+        r"host ?name|ip address mismatch|name mismatch|not match",
         "the certificate is not valid for this host name",
         "Use a host name that is in the certificate (in its subject alternative names).",
     ),
-)
-_HANDSHAKE_TROUBLES = (
     (
-        ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"),
+        r"wrong_version_number|http_request|unknown_protocol|record_layer_failure",
         "the server does not use TLS on this port, perhaps plain http",
         "Check that the port in the URL is the one for https.",
     ),
     (
-        ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNKNOWN_CA", "CERTIFICATE_UNKNOWN"),
+        r"certificate_required|bad_certificate|unknown_ca|certificate_unknown",
         "the server requires a client certificate that it trusts",
         "Pass it with --client-cert FILE, and with --client-key FILE if the key is in another file.",
     ),
@@ -194,14 +157,10 @@ _HANDSHAKE_TROUBLES = (
 def _tls_trouble(error: Exception) -> tuple[str, str | None]:
     """The problem, and a hint for it: for example, name the authority if it is not trusted."""
     found, said = _find(error, ssl.SSLError), _innermost(error)
-    if isinstance(found, ssl.SSLCertVerificationError):
-        for codes, words, what, hint in _CERTIFICATE_TROUBLES:
-            if getattr(found, "verify_code", 0) in codes or any(word in said.lower() for word in words):
-                return what, hint
-        return said, _CA_HINT
-    reason = (found.reason or "") if isinstance(found, ssl.SSLError) else ""
-    for reasons, what, hint in _HANDSHAKE_TROUBLES:
-        if any(each in reason for each in reasons):
+    handshake = isinstance(found, ssl.SSLError) and not isinstance(found, ssl.SSLCertVerificationError)
+    reason = (found.reason or "") if handshake and isinstance(found, ssl.SSLError) else ""
+    for pattern, what, hint in _TLS_TROUBLES:
+        if re.search(pattern, reason or said, re.IGNORECASE):
             return what, hint
     return said, None if reason else _CA_HINT
 
@@ -219,9 +178,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         todo += [each for each in inner if isinstance(each, BaseException)]
 
 
-def _find(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
-    """The first cause of the first kind that matches."""
-    found = [each for kind in kinds for each in _causes(error) if isinstance(each, kind)]
+def _find(
+    error: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]
+) -> BaseException | None:
+    """The first cause of these kinds."""
+    found = [each for each in _causes(error) if isinstance(each, kinds)]
     # urllib3's and requests' own classes are OSErrors too, without an errno.
     with_number = [each for each in found if getattr(each, "errno", None) is not None]
     return next(iter(with_number or found), None)

@@ -121,30 +121,32 @@ def _decoded(body: bytes, content_type: str) -> str:
 
 
 def _json_message(text: str) -> str | None:
+    """The messages in JSON: the values of the usual keys, and sentences in other values; else all its texts."""
     try:
-        value = loads(text)
-        found = list(islice(dict.fromkeys(_messages(value)), _MOST_MESSAGES))
-        return "; ".join(found or islice(dict.fromkeys(_texts(value)), _MOST_MESSAGES))
+        found = list(islice(dict.fromkeys(_messages(loads(text))), _MOST_MESSAGES))
     except (ValueError, RecursionError):
         return None
+    if any(not key for key, _ in found):
+        found = [(key, said) for key, said in found if not key or " " in said]
+    return "; ".join(f"{key}: {said}" if key else said for key, said in found)
 
 
-def _messages(value: Any) -> Iterator[str]:
-    """The messages in JSON: the values of the usual keys, then sentences in other values."""
+def _messages(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """The texts in JSON, each with its nearest key, empty for a usual one. Short texts beside a usual key are left out."""
     if isinstance(value, str) and value.strip():
-        yield value.strip()
+        yield key, value.strip()
     elif isinstance(value, list):
         for each in value:
-            yield from _messages(each)
+            yield from _messages(each, key)
     elif isinstance(value, dict) and (sentence := _sentence(value)):
-        yield sentence
+        yield "", sentence
     elif isinstance(value, dict):
-        main = next((key for key in _MESSAGE_KEYS if any(_messages(value.get(key)))), None)
-        if main is not None:
-            yield from _messages(value[main])
-        for key, each in value.items():
-            if key != main and isinstance(each, dict | list):
-                yield from (text for text in _texts(each, key) if " " in text.partition(": ")[2])
+        main = next((name for name in _MESSAGE_KEYS if any(_messages(value.get(name)))), None)
+        for name, each in value.items():
+            if name == main:
+                yield from _messages(each)
+            elif main is None or isinstance(each, dict | list):
+                yield from _messages(each, name)
 
 
 def _sentence(value: dict[str, Any]) -> str | None:
@@ -159,43 +161,13 @@ def _sentence(value: dict[str, Any]) -> str | None:
     return sentence if whole.endswith(sentence) else None
 
 
-def _texts(value: Any, key: str = "") -> Iterator[str]:
-    """All texts in JSON, each with its nearest key."""
-    if isinstance(value, str) and value.strip():
-        yield f"{key}: {value.strip()}" if key else value.strip()
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each, key)
-    elif isinstance(value, dict):
-        for name, each in value.items():
-            yield from _texts(each, name)
-
-
 def _html_text(text: str) -> str:
-    """The text of a page: its preformatted text, which has the message of frameworks, else all its text.
-
-    Each line once, as servers repeat the message in title and heading.
-    """
-    texts: dict[str, list[str]] = {"": [], "pre": [], "title": []}
-    inside: list[str] = []
+    """The text of a page, each line once, as servers repeat the message in title and heading."""
+    lines: dict[str, None] = {}
+    hidden = False
     for each in scan(text):
-        if isinstance(each, str):
-            if inside and inside[-1] in {"script", "style"}:
-                continue
-            for name in {"", *inside} & texts.keys():
-                texts[name].append(each)
-        elif each.name in {"script", "style", "pre", "title"}:
-            if not each.end:
-                inside = [*inside[-1:], each.name]
-            elif each.name in inside:
-                inside.remove(each.name)
-    preformatted = _joined(texts["pre"])
-    if preformatted == "None":
-        # Bottle (pypiserver) then has no message, but much other text.
-        return _joined(texts["title"])
-    return preformatted or _joined(texts[""])
-
-
-def _joined(texts: Iterable[str]) -> str:
-    lines = (" ".join(each.split()) for each in texts)
-    return " ".join(dict.fromkeys(each for each in lines if each))
+        if not isinstance(each, str):
+            hidden = each.name in {"script", "style"} and not each.end
+        elif not hidden and (line := " ".join(each.split())):
+            lines[line] = None
+    return " ".join(lines)

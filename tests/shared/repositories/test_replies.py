@@ -119,7 +119,7 @@ CASES = [
     pypi(500, AMBIGUOUS, "PA510", "Internal Server Error"),
     Case("TestPyPI", 400, "File already exists. See https://test.pypi.org/help/#file-name-reuse for more information.", CONFLICT, "PA411", "https://github.com/pypa/twine/issues/912"),
     Case("Warehouse", 400, "This filename has already been used, use a different version. See https://pypi.org/help/#file-name-reuse", REFUSED, "PA412", "https://github.com/pypi/warehouse/issues/12597"),
-    Case("devpi", 409, '{"message": "", "code": "409 x already exists in non-volatile index", "title": "kindling-1.0.tar.gz already exists in non-volatile index"}', CONFLICT, "PA410", "devpi_server/views.py of devpi-server 6.20"),
+    Case("devpi", 409, '{"message": "", "code": "409 x already exists in non-volatile index", "title": "kindling-1.0.tar.gz already exists in non-volatile index"}', CONFLICT, "PA411", "devpi_server/views.py of devpi-server 6.20"),
     Case("devpi", 403, '{"message": "", "code": "403 no permission to submit", "title": "no permission to submit"}', UNAUTHORIZED, "PA403", "devpi_server/views.py of devpi-server 6.20"),
     Case("devpi", 404, '{"message": "", "code": "404", "title": "cannot submit to mirror index"}', REFUSED, "PA444", "devpi_server/views.py of devpi-server 6.20"),
     Case("devpi", 400, '{"message": "", "code": "400", "title": "filename \'kindling-1.0.tar.gz\' does not contain version \'2.0\'"}', REFUSED, "PA437", "devpi_server/views.py of devpi-server 6.20"),
@@ -229,7 +229,6 @@ def test_the_hourly_limit_of_new_projects_is_not_waited_for(attempt: Attempt):
     outcome = classify(limited, attempt, now=NOW)
     assert (outcome.status, outcome.retry_after) == (FileState.REFUSED, None)
     assert "The limit ends in 42 minutes, at 22:55 UTC." in outcome.findings[0].message
-    assert outcome.findings[0].hint.startswith("Run again after 22:55 UTC.")
 
 
 def test_a_limit_that_ends_soon_is_waited_for(attempt: Attempt):
@@ -290,25 +289,14 @@ def test_a_redirect_elsewhere_is_not_recommended_blindly(attempt: Attempt):
     location = "https://user:pw@evil.example/?token=1\x1b[31m"
     outcome = classify(reply(308, location=location), attempt, now=0)
     assert outcome.status is FileState.REFUSED
-    assert outcome.findings[0].hint.startswith("If you trust that URL")
-    assert "pw" not in outcome.findings[0].hint
+    assert "pw" not in outcome.findings[0].message
     assert "\x1b" not in outcome.findings[0].message
 
 
-@pytest.mark.parametrize(
-    ("status", "location", "hint"),
-    [
-        (302, "/users/sign_in", "Check that"),
-        (303, "/web/app/", "Check that"),
-        (307, "https://login.corp.example/oauth2/authorize?x=1", "Check that"),
-        (308, "https://new.example/api/upload/", "If you trust"),
-        (301, "https://new.example/legacy/", "If you trust"),
-    ],
-)
-def test_a_redirect_to_a_page_is_told_from_an_api_that_moved(attempt: Attempt, status, location, hint):
-    (finding,) = classify(reply(status, location=location), attempt, now=0).findings
-    assert finding.hint.startswith(hint)
-    assert ("set it as `url`" in finding.hint) is (hint == "If you trust")
+@pytest.mark.parametrize("location", ["/users/sign_in", "https://login.corp.example/oauth2/authorize?x=1"])
+def test_a_login_page_is_not_recommended_as_the_url(attempt: Attempt, location: str):
+    (finding,) = classify(reply(302, location=location), attempt, now=0).findings
+    assert finding.hint.startswith("Check that the URL is the upload URL")
 
 
 def test_a_page_is_no_success(attempt: Attempt):
@@ -408,19 +396,3 @@ def test_a_lost_reply_is_ambiguous_only_after_the_body(
 ):
     outcome = lost(error(failure, retryable=retryable), attempt, body_sent=body_sent)
     assert (outcome.status, outcome.findings[0].code) == expected
-
-
-@pytest.mark.parametrize(
-    ("said", "hint"),
-    [
-        ("Attestations are only supported when using Trusted Publishing", "--auth oidc"),
-        ("Could not verify the uploaded artifact using the included attestation: x", "reusable workflow"),
-        ("A maximum of 2 attestations per file are supported", "one attestation of each kind"),
-        ("Something new", "Remove the attestations"),
-    ],
-)
-def test_refused_attestations_are_explained(said: str, hint: str, attempt: Attempt):
-    refusal = reply(400, f"Invalid attestations supplied during upload: {said}")
-    (finding,) = classify(refusal, attempt, now=0.0).findings
-    assert finding.code == "PA446"
-    assert hint in finding.hint

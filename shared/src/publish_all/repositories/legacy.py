@@ -222,11 +222,7 @@ class LegacyRepository:
                 if renewed is not None and renewed.secret != credential.secret:
                     outcome = self._upload(attempt._replace(credential=renewed), attestations, progress)
         except CredentialError as error:
-            return UploadOutcome(
-                status=FileState.UNAUTHORIZED,
-                findings=error.findings
-                or (attempt.finding(known.CREDENTIAL_REFUSED, error.message, error.hint or ""),),
-            )
+            return UploadOutcome(status=FileState.UNAUTHORIZED, findings=findings_of(error))
         except SigningError as error:
             status = FileState.FAILED if error.retryable else FileState.REFUSED
             return UploadOutcome(status=status, findings=(self.attester.impossible(error),))

@@ -45,9 +45,9 @@ from publish_all.repositories.oci_replies import (
     UnauthorizedError,
     WhoAsks,
     broken,
+    fine_grained,
     part_gone,
     refusal,
-    refused_beforehand,
 )
 from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import IndexFile
@@ -206,7 +206,7 @@ class OciRegistry:
         https://distribution.github.io/distribution/spec/auth/oauth/
         """
         realm = stated["realm"]
-        beforehand = refused_beforehand(asked)
+        beforehand = fine_grained(asked)
         if beforehand is not None:
             raise UnauthorizedError(beforehand, status=403)
         if asked.login is not None:
@@ -385,7 +385,7 @@ class OciPackage:
         if layout.is_digest(reference) and reference != digest:
             message = f"The content that {self.asked.where} sends for {reference} does not match its digest."
             finding = known.REGISTRY_DIGEST_MISMATCH.found(message, where=self.asked.where)
-            raise broken(finding, failure=Failure.DROPPED)
+            raise RefusedError(finding, status=200, failure=Failure.DROPPED)
         return Manifest(digest, reply.body)
 
     def has_manifest(self, digest: str) -> bool:
@@ -602,7 +602,7 @@ def _challenge_of(reply: Reply) -> Challenge | None:
     """What an answer asks for (nothing: an empty scheme); None where no registry answers so."""
     if reply.status == 200:
         is_page = reply.content_type in {"text/html", "application/xhtml+xml"}
-        return None if is_page else Challenge(scheme="")
+        return None if is_page else Challenge("", {})
     stated = challenges(reply.headers.get("WWW-Authenticate", "")) if reply.status == 401 else ()
     for each in stated:
         if each.scheme == "bearer" and joined(each.parameters.get("realm", ""), ""):

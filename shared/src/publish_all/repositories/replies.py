@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from publish_all import diagnoses as known
 from publish_all._http import Reply
@@ -36,125 +36,70 @@ _LONGEST = 1e8
 _DATE_LENGTH = 64
 _PAGE_LENGTH = 120
 _WORTH_WAITING = 120.0
-_LOGIN = re.compile(r"(?i)log[-_]?[io]n|sign[-_]?in|\bsso\b|oauth|saml|authorize")
 
-
-class _Known(NamedTuple):
-    """If the status is one of `statuses` and the text holds `pattern`, the diagnosis is this one.
-
-    With MAYBE_OTHER_BYTES it is a question yet: the server has a file of this name, and only its index tells
-    whether it is ours. Without a hint, the diagnosis' own next step is one.
-    """
-
-    statuses: tuple[int, ...]
-    pattern: str
-    diagnosis: Diagnosis
-    hint: str = ""
-
-
-# The first that matches counts. Patterns are compiled only when a reply needs explaining.
+# What servers say: the first pattern found in "<status> <message>" counts. The catalogue has the next steps.
+# Patterns are compiled only when a reply needs explaining.
 _KNOWN = (
     # PyPI and TestPyPI: who may upload.
-    _Known((403,), r"Username/Password authentication is no longer supported", known.PASSWORD_UNSUPPORTED),
-    _Known((403,), r"token is not valid for project", known.TOKEN_SCOPE),
-    _Known(
-        (403,),
-        r"Invalid API Token|Invalid or non-existent authentication information",
-        known.CREDENTIAL_REFUSED,
-    ),
-    _Known((403,), r"isn't allowed to upload to project|not allowed to (edit|upload to)", known.NOT_ALLOWED),
-    _Known((403,), r"verified primary email|two-factor authentication", known.ACCOUNT_NOT_READY),
-    _Known((403,), r"Read-only mode|temporarily disabled", known.UPLOADS_DISABLED),
+    (r"Username/Password authentication is no longer supported", known.PASSWORD_UNSUPPORTED),
+    (r"token is not valid for project", known.TOKEN_SCOPE),
+    (r"Invalid API Token|Invalid or non-existent authentication information", known.CREDENTIAL_REFUSED),
+    (r"isn't allowed to upload to project|not allowed to (edit|upload to)", known.NOT_ALLOWED),
+    (r"verified primary email|two-factor authentication", known.ACCOUNT_NOT_READY),
+    (r"Read-only mode|temporarily disabled", known.UPLOADS_DISABLED),
     # PyPI and TestPyPI: projects, releases and names of files.
-    _Known(
-        (400,), r"The name .* isn't allowed|conflict with Python Standard Library", known.NAME_NOT_ALLOWED
-    ),
-    _Known((400,), r"too similar to an existing project", known.NAME_TOO_SIMILAR),
-    _Known((400,), r"Non-user identities cannot create new projects", known.NEW_PROJECT_NEEDS_USER),
-    _Known((429,), r"Too many new projects created", known.TOO_MANY_PROJECTS),
-    _Known(
-        (409,),
-        r"^(?!.*(already exist|upstream sources)).*(namespace|reserved prefix)",
-        known.NAME_NOT_ALLOWED,
-        "An organisation has reserved names with this beginning. Choose another name, or ask the organisation to "
-        "let you create the project.",
-    ),
-    _Known(
-        (400,),
-        r"previously used by a file that has since been deleted|filename has already been used",
-        known.NAME_USED_BEFORE,
-    ),
-    _Known((400,), r"releases older than", known.RELEASE_CLOSED),
-    _Known((400,), r"Only one sdist may be uploaded", known.SECOND_SDIST),
-    _Known(
-        (400,),
-        r"Version in filename should be|Filename .* should contain|Filename .* is invalid"
-        r"|does not contain version|does not match project name|Bad filename|not a valid archive name",
+    (r"The name .* isn't allowed|conflict with Python Standard Library", known.NAME_NOT_ALLOWED),
+    (r"too similar to an existing project", known.NAME_TOO_SIMILAR),
+    (r"Non-user identities cannot create new projects", known.NEW_PROJECT_NEEDS_USER),
+    (r"Too many new projects created", known.TOO_MANY_PROJECTS),
+    (r"previously used by a file that has since been deleted", known.NAME_USED_BEFORE),
+    (r"filename has already been used", known.NAME_USED_BEFORE),
+    (r"releases older than", known.RELEASE_CLOSED),
+    (r"Only one sdist may be uploaded", known.SECOND_SDIST),
+    (
+        r"Version in filename should be|Filename .* should contain|Filename .* is invalid",
         known.FILENAME_WRONG,
     ),
+    (r"does not contain version|does not match project name", known.FILENAME_WRONG),
+    (r"Bad filename|not a valid archive name", known.FILENAME_WRONG),
     # PyPI and others: problems in the file and its metadata.
-    _Known((400, 413), r"(File|Project size) too large|Request Entity Too Large", known.TOO_LARGE),
-    _Known((400,), r"digest supplied does not match|hash mismatch", known.DIGEST_MISMATCH),
-    _Known((400,), r"not a valid classifier|is no longer valid", known.CLASSIFIER_UNKNOWN),
-    _Known((400,), r"description failed to render", known.DESCRIPTION_BROKEN),
-    _Known((400,), r"use of local versions", known.LOCAL_VERSION_NOT_ALLOWED),
-    _Known((400,), r"Can't have direct dependency", known.DIRECT_DEPENDENCY_REFUSED),
-    _Known((400,), r"unsupported platform tag", known.TAG_UNSUPPORTED),
-    _Known((400,), r"Invalid distribution file", known.ARCHIVE_REFUSED),
-    _Known((400, 403), r"attestation", known.ATTESTATIONS_REFUSED),
-    _Known((400,), r"invalid name or version", known.METADATA_REFUSED),
+    (r"(File|Project size) too large|Request Entity Too Large", known.TOO_LARGE),
+    (r"digest supplied does not match|hash mismatch", known.DIGEST_MISMATCH),
+    (r"not a valid classifier|is no longer valid", known.CLASSIFIER_UNKNOWN),
+    (r"description failed to render", known.DESCRIPTION_BROKEN),
+    (r"use of local versions", known.LOCAL_VERSION_NOT_ALLOWED),
+    (r"Can't have direct dependency", known.DIRECT_DEPENDENCY_REFUSED),
+    (r"unsupported platform tag", known.TAG_UNSUPPORTED),
+    (r"Invalid distribution file", known.ARCHIVE_REFUSED),
+    (r"attestation", known.ATTESTATIONS_REFUSED),
+    (r"invalid name or version", known.METADATA_REFUSED),
     # devpi, Artifactory, Nexus, Azure Artifacts, Google Artifact Registry: rights and kinds of repositories.
-    _Known(
-        (404,),
-        r"cannot submit to mirror index",
-        known.READ_ONLY_REPOSITORY,
-        "Upload to an index of type `stage`, such as your own.",
-    ),
-    _Known(
-        (400, 403, 405, 409),
-        r"repository is read[- ]only|default deployment repository",
-        known.READ_ONLY_REPOSITORY,
-    ),
-    _Known(
-        (409,),
-        r"in non-volatile index",
-        known.OTHER_BYTES,
-        "Release a new version, or make the index volatile (`devpi index … volatile=True`).",
-    ),
-    _Known(
-        (403,),
-        r"no permission to submit",
-        known.NOT_ALLOWED,
-        "Ask the owner of the index to add you (`devpi index … acl_upload+=USER`).",
-    ),
-    _Known(
-        (409,),
-        r"upstream sources",
-        known.REFUSED,
-        "The feed has this version from an upstream source. Release another version, or change the upstream "
-        "settings of the feed.",
-    ),
-    _Known(
-        (401, 403),
-        r"Unauthenticated request|TF400813",
-        known.CREDENTIAL_REFUSED,
-        "Get a new token. Tokens of cloud providers expire after some hours.",
-    ),
-    _Known(
-        (403,),
-        r"Permission .*(uploadArtifacts|PublishPackageVersion)|not authorized to perform|AddPackage",
-        known.NOT_ALLOWED,
-        "Give this user write access to the repository.",
-    ),
+    (r"cannot submit to mirror index", known.READ_ONLY_REPOSITORY),
+    (r"repository is read[- ]only|default deployment repository", known.READ_ONLY_REPOSITORY),
+    (r"no permission to submit|not authorized to perform|AddPackage", known.NOT_ALLOWED),
+    (r"^409 .*upstream sources", known.REFUSED),
+    (r"Unauthenticated request|TF400813", known.CREDENTIAL_REFUSED),
+    (r"Permission .*(uploadArtifacts|PublishPackageVersion)", known.NOT_ALLOWED),
     # All servers, each in its own words: a file of this name is there.
-    _Known(
-        (400, 401, 403, 404, 409, 422),
-        r"already exist|already been taken|already contains|updating assets|cannot be updated"
-        r"|permissions to (delete/)?overwrite|Could not locate artifact",
-        known.MAYBE_OTHER_BYTES,
-    ),
-    _Known((409,), r"", known.MAYBE_OTHER_BYTES),
+    (r"already exist|already been taken|already contains|Could not locate artifact", known.MAYBE_OTHER_BYTES),
+    (r"updating assets|cannot be updated|permissions to (delete/)?overwrite", known.MAYBE_OTHER_BYTES),
+    (r"^409 .*(namespace|reserved prefix)", known.NAME_NOT_ALLOWED),
 )
+
+_BY_STATUS = {
+    401: known.CREDENTIAL_REFUSED,
+    403: known.NOT_ALLOWED,
+    404: known.NO_UPLOAD_API,
+    405: known.NO_UPLOAD_API,
+    408: known.SERVER_BUSY,
+    409: known.MAYBE_OTHER_BYTES,
+    410: known.NO_UPLOAD_API,
+    413: known.TOO_LARGE,
+    425: known.SERVER_BUSY,
+    429: known.SERVER_BUSY,
+    501: known.NO_UPLOAD_API,
+}
+"""What a status means by itself, for servers and texts that we don't know."""
 
 _OUTCOMES = {
     known.CREDENTIAL_MISSING: FileState.UNAUTHORIZED,
@@ -163,21 +108,11 @@ _OUTCOMES = {
     known.PASSWORD_UNSUPPORTED: FileState.UNAUTHORIZED,
     known.TOKEN_SCOPE: FileState.UNAUTHORIZED,
     known.OTHER_BYTES: FileState.CONFLICT,
+    # It is a question yet: the server has a file of this name, and only its index tells whether it is ours.
     known.MAYBE_OTHER_BYTES: FileState.CONFLICT,
+    known.SERVER_BUSY: FileState.FAILED,
 }
 """The state of the file for a diagnosis, unless it is refused for good."""
-
-
-_ATTESTATION_HINTS = {
-    r"only supported (when|with|via|for)": "Publish with trusted publishing (`--auth oidc`), or set "
-    '`attestations = "never"` for this repository.',
-    r"(verif|does not match|identity|certificate|signature)": "The trusted publisher must sign the files: remove "
-    "attestations of other jobs next to the files. A job in a reusable workflow signs as the workflow that calls "
-    "it, so publish in a job of the workflow itself.",
-    r"(maximum|multiple|more than|predicate|duplicate)": "Keep at most one attestation of each kind next to each file: one of "
-    "publishing, one of SLSA provenance.",
-    r"": "Remove the attestations next to the files, if there are any, and run again.",
-}
 
 
 class Attempt(NamedTuple):
@@ -188,15 +123,12 @@ class Attempt(NamedTuple):
     credential: Credential | None = None
     distribution: Distribution | None = None
 
-    def finding(self, diagnosis: Diagnosis, message: str, hint: str = "") -> Finding:
-        project = self.distribution.project if self.distribution is not None else None
-        hint = with_names(hint or diagnosis.entry.next_step, self.repository, project)
-        return diagnosis.found(message, where=shown_url(self.url), hint=hint)
-
     def outcome(
         self, status: FileState, diagnosis: Diagnosis, message: str, hint: str = "", wait: float | None = None
     ) -> UploadOutcome:
-        finding = self.finding(diagnosis, message, hint)
+        project = self.distribution.project if self.distribution is not None else None
+        hint = with_names(hint or diagnosis.entry.next_step, self.repository, project)
+        finding = diagnosis.found(message, where=shown_url(self.url), hint=hint)
         return UploadOutcome(status=status, findings=(finding,), retry_after=wait)
 
     @property
@@ -214,26 +146,35 @@ def ensure_host(credential: Credential, url: str) -> None:
 
 def classify(reply: Reply, attempt: Attempt, *, now: float) -> UploadOutcome:
     """What a whole reply means. `now` is Unix time in seconds."""
-    if 200 <= reply.status < 300:
-        return _page(reply, attempt) if reply.is_page else UploadOutcome(status=FileState.UPLOADED)
+    status, name = reply.status, attempt.repository
+    if 200 <= status < 300 and not reply.is_page:
+        return UploadOutcome(status=FileState.UPLOADED)
+    if 200 <= status < 300:
+        said = plain(reply.message, limit=_PAGE_LENGTH)
+        message = f"{name} answers {status} to {attempt.subject} with a web page: {said}"
+        return attempt.outcome(FileState.REFUSED, known.PAGE_INSTEAD, message)
+    if 300 <= status < 400:
+        return _redirected(reply, attempt)
     secrets = (attempt.credential.secret,) if attempt.credential else ()
     said = plain(reply.message, secrets=secrets) or plain(reply.reason, secrets=secrets)
+    numbered = said if str(status) in said else f"{status} {said}".strip()
     wait = retry_after(reply.headers, now)
-    for statuses, pattern, diagnosis, hint in _KNOWN:
-        if reply.status in statuses and re.search(pattern, said, re.IGNORECASE):
-            if diagnosis is known.MAYBE_OTHER_BYTES and (decided := _by_digest(said, attempt)):
-                return decided
-            if diagnosis is known.TOO_MANY_PROJECTS:
-                return _limited(said, attempt, wait, now)
-            return _refused(diagnosis, said, attempt, hint or _attestation_hint(said), wait)
-    return _by_status(reply, said, attempt, wait)
+    if status < 200 or status >= 600:
+        message = f"{name} answers with the status {status}."
+        return attempt.outcome(FileState.UNCLEAR, known.ANSWER_LOST, message)
+    if status >= 500:
+        return _server_error(reply, numbered, attempt, wait)
+    diagnosis = diagnosis_of(f"{status} {said}") or _BY_STATUS.get(status, known.REFUSED)
+    if diagnosis is known.MAYBE_OTHER_BYTES and (decided := _by_digest(said, attempt)):
+        return decided
+    if diagnosis is known.TOO_MANY_PROJECTS:
+        return _limited(said, attempt, wait, now)
+    return _refused(diagnosis, numbered, attempt, wait=wait)
 
 
 def diagnosis_of(said: str) -> Diagnosis | None:
-    """What a server means with a message, whatever its status; None for one that is not known."""
-    found = (
-        each.diagnosis for each in _KNOWN if each.pattern and re.search(each.pattern, said, re.IGNORECASE)
-    )
+    """What a server means with a message, best with its status in front; None for one that is not known."""
+    found = (diagnosis for pattern, diagnosis in _KNOWN if re.search(pattern, said, re.IGNORECASE))
     return next(found, None)
 
 
@@ -259,11 +200,15 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """For how many seconds the server asks to wait, None if it does not.
 
     `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), else the rest of a `RateLimit` window that
-    is used up (draft-ietf-httpapi-ratelimit-headers, in its old and new forms).
+    is used up: now `"name";r=0;t=30` for each window; in older drafts `remaining=0, reset=30`, or a header for each.
     """
     text = headers.get("Retry-After", "").strip()
     if not text:
-        ends = (seconds(until, most=_LATEST) for left, until in _windows(headers) if left == "0")
+        windows = re.findall(r"\b(?:r|remaining)=(\d+)[;, ]+(?:t|reset)=(\d+)", headers.get("RateLimit", ""))
+        for name in ("RateLimit", "X-RateLimit"):
+            left, end = headers.get(f"{name}-Remaining", "0"), headers.get(f"{name}-Reset", "")
+            windows.append((left.strip(), end))
+        ends = (seconds(end, most=_LATEST) for left, end in windows if left == "0")
         return max((_wait(each, now) for each in ends if each is not None), default=None)
     stated = seconds(text, most=_LATEST)
     if stated is not None:
@@ -274,20 +219,6 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return max(0.0, moment.timestamp() - now)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-
-
-def _windows(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The remaining requests in each window of a rate limit ("0" if not given), and when the window ends."""
-    stated = headers.get("RateLimit", "")
-    if stated:
-        # Now `"name";r=0;t=30` for each window; before, `limit=20, remaining=0, reset=30` for the only one.
-        texts = [(each, "r", "t") for each in stated.split(",")] + [(stated, "remaining", "reset")]
-        for text, *names in texts:
-            left, end = (re.search(rf"\b{name}=(\d+)", text) for name in names)
-            yield left[1] if left else "0", end[1] if end else ""
-    else:
-        name = "RateLimit" if "RateLimit-Reset" in headers else "X-RateLimit"
-        yield headers.get(f"{name}-Remaining", "0").strip(), headers.get(f"{name}-Reset", "").strip()
 
 
 def _wait(seconds: float, now: float) -> float:
@@ -302,19 +233,8 @@ def _limited(said: str, attempt: Attempt, wait: float | None, now: float) -> Upl
     if wait <= _WORTH_WAITING:
         return attempt.outcome(FileState.FAILED, known.TOO_MANY_PROJECTS, message, wait=wait)
     end = datetime.fromtimestamp(now + min(wait, _LONGEST), tz=timezone.utc)
-    return attempt.outcome(
-        FileState.REFUSED,
-        known.TOO_MANY_PROJECTS,
-        f"{message.rstrip('.')}. The limit ends in {math.ceil(wait / 60)} minutes, at {end:%H:%M} UTC.",
-        f"Run again after {end:%H:%M} UTC. Files that are already uploaded are not uploaded again.",
-    )
-
-
-def _attestation_hint(said: str) -> str:
-    """The next step for `Invalid attestations supplied during upload: …` of PyPI, empty for other words."""
-    what = said.partition("Invalid attestations supplied")[2]
-    steps = (step for words, step in _ATTESTATION_HINTS.items() if re.search(words, what, re.IGNORECASE))
-    return next(steps) if what else ""
+    message = f"{message.rstrip('.')}. The limit ends in {math.ceil(wait / 60)} minutes, at {end:%H:%M} UTC."
+    return attempt.outcome(FileState.REFUSED, known.TOO_MANY_PROJECTS, message)
 
 
 def _by_digest(said: str, attempt: Attempt) -> UploadOutcome | None:
@@ -331,45 +251,17 @@ def _by_digest(said: str, attempt: Attempt) -> UploadOutcome | None:
     return UploadOutcome(status=FileState.PRESENT)
 
 
-def _by_status(reply: Reply, said: str, attempt: Attempt, wait: float | None) -> UploadOutcome:
-    """What a status means by itself, for servers and texts that we don't know."""
-    status, name = reply.status, attempt.repository
-    numbered = said if str(status) in said else f"{status} {said}".strip()
-    if 300 <= status < 400:
-        return _redirected(reply, attempt)
-    if status in {401, 403} and attempt.credential is None:
-        return attempt.outcome(
-            FileState.UNAUTHORIZED,
-            known.CREDENTIAL_MISSING,
-            f"{name} does not accept anonymous uploads, and no credential was found ({numbered}).",
-            f"Run `publish-all login {name}`, or set PUBLISH_ALL_<REPOSITORY>_TOKEN.",
-        )
-    if status in {401, 403}:
-        hint = "Check the user name and the password (or token), and whether that user can upload here."
-        diagnosis = known.CREDENTIAL_REFUSED if status == 401 else known.NOT_ALLOWED
-        return _refused(diagnosis, numbered, attempt, hint)
-    if status in {404, 405, 410, 501}:
-        hint = (
-            "Check whether the URL is the upload URL, whether the repository exists, and whether the user has access "
-            "to it: some servers give the same answer to users without access."
-        )
-        message = f"{name} does not accept uploads at {shown_url(attempt.url)}: {numbered}"
-        return attempt.outcome(FileState.REFUSED, known.NO_UPLOAD_API, message, hint)
-    if reply.retryable:
-        diagnosis = known.SERVER_FAILED if status >= 500 else known.SERVER_BUSY
-        # A gateway says so, too, of a server that was merely slow, and has stored the file.
-        unclear = status in {500, 502, 504}
-        message = f"{name} {'refuses' if unclear else 'cannot accept'} {attempt.subject}: {numbered}"
-        outcome = attempt.outcome(
-            FileState.UNCLEAR if unclear else FileState.FAILED, diagnosis, message, wait=wait
-        )
-        return replace(outcome, crash=numbered) if status == 500 else outcome
-    if status == 413:
-        return _refused(known.TOO_LARGE, said, attempt)
-    if 400 <= status < 600:
-        return _refused(known.REFUSED, numbered, attempt)
-    message = f"{name} answers with the status {status}."
-    return attempt.outcome(FileState.UNCLEAR, known.ANSWER_LOST, message)
+def _server_error(reply: Reply, numbered: str, attempt: Attempt, wait: float | None) -> UploadOutcome:
+    """A gateway answers so, too, for a server that was merely slow, and has stored the file."""
+    if not reply.retryable:
+        return _refused(_BY_STATUS.get(reply.status, known.REFUSED), numbered, attempt)
+    unclear = reply.status != 503
+    message = (
+        f"{attempt.repository} {'refuses' if unclear else 'cannot accept'} {attempt.subject}: {numbered}"
+    )
+    status = FileState.UNCLEAR if unclear else FileState.FAILED
+    outcome = attempt.outcome(status, known.SERVER_FAILED, message, wait=wait)
+    return replace(outcome, crash=numbered) if reply.status == 500 else outcome
 
 
 def _refused(
@@ -377,24 +269,16 @@ def _refused(
 ) -> UploadOutcome:
     status = _OUTCOMES.get(diagnosis, FileState.REFUSED)
     name, credential = attempt.repository, attempt.credential
+    message = (
+        f"{name} {'cannot accept' if status is FileState.FAILED else 'refuses'} {attempt.subject}: {said}"
+    )
     if status is FileState.UNAUTHORIZED and credential is not None:
         message = f"{name} refuses the user {credential.username} with the credential from {credential.origin}: {said}"
-    else:
-        message = (
-            f"{name} {'cannot accept' if status is FileState.FAILED else 'refuses'} {attempt.subject}: {said}"
-        )
+    elif status is FileState.UNAUTHORIZED:
+        diagnosis = known.CREDENTIAL_MISSING
+        message = f"{name} does not accept anonymous uploads, and no credential was found ({said})."
+        hint = f"Run `publish-all login {name}`, or set PUBLISH_ALL_<REPOSITORY>_TOKEN."
     return attempt.outcome(status, diagnosis, message, hint, wait)
-
-
-def _page(reply: Reply, attempt: Attempt) -> UploadOutcome:
-    """A page for people, as single sign-on and web sites send it for every address."""
-    said = plain(reply.message, limit=_PAGE_LENGTH)
-    return attempt.outcome(
-        FileState.REFUSED,
-        known.PAGE_INSTEAD,
-        f"{attempt.repository} answers {reply.status} to {attempt.subject} with a web page: {said}",
-        "Check that the URL is the upload URL, and that there is no login page in front of it.",
-    )
 
 
 def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
@@ -404,23 +288,7 @@ def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
     except ValueError:
         target = repr(location)
     message = f"{attempt.repository} redirects an upload to another URL ({reply.status}): {target}."
+    hint = "Check that the URL is the upload URL, and that the credential is right: the other URL may be a login page."
     if target == shown_url(attempt.url) + "/":
         hint = f"The slash at the end is missing. Set the URL {target}"
-    elif _is_moved(reply.status, attempt.url, target):
-        hint = f"If you trust that URL, set it as `url`: {target}"
-    else:
-        message = f"{attempt.repository} redirects an upload to a web page ({reply.status}), perhaps a login page: {target}."
-        hint = "Check that the URL is the upload URL, and that the credential is right."
     return attempt.outcome(FileState.REFUSED, known.REDIRECTED, message, hint)
-
-
-def _is_moved(status: int, url: str, target: str) -> bool:
-    """Whether a redirect is about the API itself.
-
-    301, 302 and 303 make a GET of an upload (RFC 9110, 15.4), so that they lead to pages, but where only
-    scheme or host change.
-    """
-    if _LOGIN.search(target):
-        return False
-    same = urlsplit(url).path.rstrip("/") == urlsplit(target).path.rstrip("/")
-    return same or status in {307, 308}
