@@ -74,6 +74,17 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         raise
 
 
+def sync_folder(folder: Path) -> None:
+    """Make a new or renamed file in it durable after a power failure, if folders can be opened (not on Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 if sys.platform == "win32":
     import _winapi
     import msvcrt

@@ -18,7 +18,7 @@ from publish_all.events import Listener, Note, ignore, unless_it_breaks
 from publish_all.repositories.repository import Repository
 from publish_all.results import PublishReport, RepositoryReport
 from publish_all.upload.execute import VERIFY_SECONDS, Gate, execute
-from publish_all.upload.journal import Journal, discard_journal, known_public, open_journal
+from publish_all.upload.journal import Journal, open_journal, read_journal
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.upload.retry import Cancellation
 
@@ -149,11 +149,13 @@ def _open_journal(config: ProjectConfig, options: PublishOptions, listener: List
         if problem is not None:
             listener(Note(message=f"publishing without a journal: {problem}"))
         if path is not None and options.fresh:
-            # A dry run goes without the journal, too, and leaves it where it is.
-            for each in known_public(path) if options.dry_run else discard_journal(path):
+            for each in read_journal(path, damaged=True).public:
                 text = f"may already be public: {each.filename} in {each.repository} ({each.url})"
                 listener(Note(message=text))
-            path = None if options.dry_run else path
+            if options.dry_run:
+                path = None  # it goes without the journal, too, and leaves it where it is
+            else:
+                path.unlink(missing_ok=True)
         yield held.enter_context(open_journal(path, killed=killed))
 
 

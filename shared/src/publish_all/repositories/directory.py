@@ -27,7 +27,7 @@ from packaging.version import Version
 
 from publish_all import diagnoses as known
 from publish_all._json import loads
-from publish_all._own_files import INDEX_LOCK, open_own, replace_open, try_lock
+from publish_all._own_files import INDEX_LOCK, open_own, replace_open, sync_folder, try_lock
 from publish_all.config.kinds import DIRECTORY, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.diagnoses import Diagnosis
@@ -127,7 +127,7 @@ class DirectoryRepository:
                 state = self._state(distribution)
                 if state is FileState.ABSENT:
                     replace_open(part, target)
-                    _sync_folder(target.parent)
+                    sync_folder(target.parent)
                     return UploadOutcome(
                         status=FileState.UPLOADED, url=(target.parent / "index.html").as_uri()
                     )
@@ -392,18 +392,7 @@ def replace_file(path: Path, content: bytes) -> None:
         replace_open(part, path)
     finally:
         part.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable after a power failure, if folders can be opened (not on Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 make = DirectoryRepository

@@ -14,13 +14,12 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from publish_all._json import loads
-from publish_all._own_files import open_own, read_own
+from publish_all._own_files import open_own, read_own, sync_folder
 from publish_all._urls import without_userinfo
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import PublishAllError
@@ -28,7 +27,7 @@ from publish_all.results import FileState
 
 JOURNAL_NAME = "journal.jsonl"
 SCHEMA = 1
-_HEADER = {"journal": "publish-all", "schema": SCHEMA}
+_HEADER = b'{"journal": "publish-all", "schema": %d}\n' % SCHEMA
 _SKEW = 60.0
 """Seconds by which the clock may have been set back since a record was written."""
 _FINISHED = (FileState.VISIBLE, FileState.UNVERIFIED, FileState.SKIPPED)
@@ -40,6 +39,7 @@ _MAYBE_PUBLIC = (
     FileState.VISIBLE,
     FileState.UNVERIFIED,
 )
+_MOVE_HINT = "Move the file away: publish-all writes its journal to this path. Or continue with the version that wrote it."
 _DAMAGED_HINT = (
     "Run again with --fresh --no-build: the journal is deleted, the repositories are asked which files they have, and "
     "the built files are published. A new build could produce other bytes."
@@ -66,32 +66,38 @@ class JournalError(PublishAllError):
     """The journal cannot be read."""
 
 
-def read_journal(path: Path, *, now: float | None = None) -> Journal:
+def read_journal(path: Path, *, now: float | None = None, damaged: bool = False) -> Journal:
     """Read a journal, to look at it; an absent one is empty. Raises `JournalError` where it is damaged.
 
     A damaged last line, from a killed run, is ignored. Records with a time after `now`
     (Unix time; None: the clock) are ignored, too: no run has written them at that time.
+    With `damaged` everything that cannot be read is ignored.
     """
     try:
-        data = read_own(path)
+        lines = read_own(path).splitlines(keepends=True)
     except (FileNotFoundError, NotADirectoryError):
         return Journal()
     except OSError as error:
+        if damaged:
+            return Journal()
         msg = f"{path} cannot be read: {error.strerror or error}"
-        raise JournalError(
-            msg, hint="Move the file away; publish-all writes its journal to this path."
-        ) from error
+        raise JournalError(msg, hint=_MOVE_HINT) from error
     latest = (time.time() if now is None else now) + _SKEW
-    header, *lines = data.splitlines(keepends=True) or [b""]
-    if not _is_header(header, path, alone=not lines):
-        return Journal()
+    header = lines[0] if lines else b""
+    if not damaged and header != _HEADER:
+        if len(lines) <= 1 and _HEADER.startswith(header):
+            return Journal()
+        msg = f"{path} is not a journal of this version of publish-all (schema {SCHEMA})"
+        raise JournalError(msg, hint=_MOVE_HINT)
     entries: dict[tuple[str, str], JournalEntry] = {}
     length = len(header)
-    for number, line in enumerate(lines, start=2):
+    for number, line in enumerate(lines[1:], start=2):
         try:
             entry = _entry(line)
         except ValueError as error:
-            if number == len(lines) + 1:
+            if damaged:
+                continue
+            if number == len(lines):
                 break
             msg = f"{path}: line {number} is not a journal record ({error})"
             raise JournalError(msg, hint=_DAMAGED_HINT) from error
@@ -99,24 +105,6 @@ def read_journal(path: Path, *, now: float | None = None) -> Journal:
         if entry.at <= latest:
             entries[entry.sha256, entry.url] = entry
     return Journal(entries, length)
-
-
-def _is_header(line: bytes, path: Path, *, alone: bool) -> bool:
-    """Whether it is a whole header. Raises `JournalError` if it is not a header or the beginning of one."""
-    try:
-        record = loads(line) if line.endswith(b"\n") else None
-    except ValueError:
-        record = None
-    if record == _HEADER:
-        return True
-    if alone and _line(_HEADER).startswith(line):
-        return False
-    if isinstance(record, dict) and record.get("journal") == "publish-all":
-        schema = record.get("schema")
-        msg = f"{path} was written by another version of publish-all (schema {schema}, supported: {SCHEMA})"
-        raise JournalError(msg, hint="Continue with the version that wrote it, or start over with --fresh.")
-    msg = f"{path} is not a journal of publish-all"
-    raise JournalError(msg, hint="Move the file away; publish-all writes its journal to this path.")
 
 
 def _entry(line: bytes) -> JournalEntry:
@@ -199,8 +187,9 @@ class Journal:
             return
         if self._file is None:
             self._file = _open_for_append(self.path, self.length)
-        header = _line(_HEADER) if self.length == 0 else b""
-        data = header + b"".join(_line({**asdict(each), "state": each.state.value}) for each in fresh)
+        data = _HEADER if self.length == 0 else b""
+        for each in fresh:
+            data += json.dumps({**asdict(each), "state": each.state.value}).encode() + b"\n"
         try:
             if self._file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
@@ -234,30 +223,6 @@ def open_journal(
         journal.close()
 
 
-def known_public(path: Path) -> tuple[JournalEntry, ...]:
-    """The files that are public according to the journal; of a damaged one, from its readable lines."""
-    try:
-        return read_journal(path).public
-    except JournalError:
-        journal = Journal()
-    with contextlib.suppress(OSError):
-        for line in read_own(path).splitlines(keepends=True):
-            with contextlib.suppress(ValueError):
-                journal.append([_entry(line)])
-    return journal.public
-
-
-def discard_journal(path: Path) -> tuple[JournalEntry, ...]:
-    """Start over: delete the journal, and return its `known_public` files."""
-    public = known_public(path)
-    path.unlink(missing_ok=True)
-    return public
-
-
-def _line(record: Mapping[str, Any]) -> bytes:
-    return json.dumps(record, ensure_ascii=True).encode() + b"\n"
-
-
 def _open_for_append(path: Path, length: int) -> io.FileIO:
     """Open after the last whole line; an incomplete line of a killed run is cut off."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -266,11 +231,7 @@ def _open_for_append(path: Path, length: int) -> io.FileIO:
     opened = io.FileIO(open_own(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
     if opened.tell() != length:
         opened.truncate(length)
-    if created and os.name == "posix":
+    if created:
         # A new file's name is only on disk when its folder is.
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(path.parent)
     return opened

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from packaging.utils import NormalizedName
 
@@ -192,8 +192,11 @@ def preflight(
     return Preflight(repositories=tuple(judged))
 
 
-_Answer: TypeAlias = tuple[Look, PublishAllError | None]
-"""Findings about a repository, or how it lists one release; and the error where there is no answer."""
+class _Answer(NamedTuple):
+    """How a repository lists a release, or with an empty `look` what it says of itself; and errors that prevent uploads."""
+
+    look: Look
+    obstacles: frozenset[type[PublishAllError]]
 
 
 def _ask(
@@ -210,41 +213,59 @@ def _ask(
     attempts = Attempts(_QUESTIONS, clock, cancellation)
     while True:
         attempts.number += 1
-        answer: _Answer
+        reason, retry_after = "", None
         try:
             if release is None:
-                answer = Look(findings=repository.preflight(plan.releases, brief=brief)), None
+                look = Look(findings=repository.preflight(plan.releases, brief=brief))
             else:
-                answer = repository.states(release), None
+                look = repository.states(release)
+            answer = _Answer(look, _obstacles_of(look.findings))
+            reason = next(
+                (each.message for each in look.findings if RepositoryError in _obstacles_of([each])), ""
+            )
         except PublishAllError as error:
-            answer = Look(), error
-        look, failed = answer
-        reason, retry_after, most = "", None, None
-        if isinstance(failed, RepositoryError):
-            reason, retry_after, most = _why_again(failed)
-        for each in look.findings:
-            if _obstacle_of(each) is RepositoryError:
-                reason = each.message
+            answer = _failed(error, repository)
+            if isinstance(error, RepositoryError):
+                reason, retry_after = _why_again(error, attempts.number)
         if not reason:
             return answer
         waiting = partial(RepositoryWaiting, repository=repository.name, reason=reason)
         if not attempts.wait(
             retry_after=retry_after,
-            most=most,
             tell=lambda seconds: emit(waiting(seconds=seconds)),  # noqa: B023 - it is called at once
         ):
             return answer
 
 
-def _why_again(error: RepositoryError) -> tuple[str, float | None, int | None]:
-    """Why there is no answer, empty if asking again gives none; in how many seconds, and how often to ask at most."""
+def _failed(error: PublishAllError, repository: Repository) -> _Answer:
+    """An error as an answer. It may have more to say about the next step than its only finding."""
+    from publish_all._http_errors import Failure, HttpError
+
+    findings = error.findings
+    if len(findings) == 1 and error.hint:
+        findings = (replace(findings[0], hint=error.hint),)
+    elif not findings:
+        diagnosis = NO_ANSWER
+        if isinstance(error, HttpError) and error.failure is not Failure.STATUS:
+            diagnosis = Diagnosis(error.failure.value)
+        findings = (diagnosis.found(error.message, where=repository.name, hint=error.hint or ""),)
+    kind = CredentialError if isinstance(error, CredentialError) else CheckError
+    obstacles = frozenset({kind})
+    if isinstance(error, RepositoryError):
+        obstacles = frozenset(_KINDS.get(each.code[:3], CheckError) for each in findings)
+    return _Answer(Look(findings=findings), obstacles)
+
+
+def _why_again(error: RepositoryError, attempt: int) -> tuple[str, float | None]:
+    """Why there is no answer, empty if asking again gives none; and in how many seconds to ask."""
     from publish_all._http_errors import Failure, HttpError
 
     if not isinstance(error, HttpError) or not error.retryable:
-        return "", None, None
+        return "", None
     # If the server does not run, a long wait only hides this from the user.
-    nobody = error.failure in (Failure.REFUSED, Failure.DNS)
-    return error.message, error.retry_after, _ATTEMPTS_WHERE_NOBODY_IS if nobody else None
+    if error.failure is Failure.REFUSED and attempt >= _ATTEMPTS_WHERE_NOBODY_IS:
+        return "", None
+    return error.message, error.retry_after
 
 
 def _judge(
@@ -257,22 +278,21 @@ def _judge(
 ) -> RepositoryPreflight:
     """Combine the answers of one repository."""
     repository = plan.repository
-    findings, problems = _heard(about_itself, repository)
+    findings, obstacles = [*about_itself.look.findings], {*about_itself.obstacles}
     # If the repository cannot be reached, a failure of its index adds no information.
-    silent = bool(problems)
+    silent = bool(obstacles)
     states: list[tuple[FileState, str]] = []
     creates: set[str] = set()
     kinds: set[FileState] = set()
     wanted: dict[NormalizedName, bool] = {}
     for release, answer in zip(plan.releases, about_releases, strict=True):
-        said, against = _heard(answer, repository)
         if not silent:
-            findings += said
-            problems |= against
-        if answer[0].new_project and repository.capabilities.creates_alone:
+            findings += answer.look.findings
+            obstacles |= answer.obstacles
+        if answer.look.new_project and repository.capabilities.creates_alone:
             creates.add(release.project)
         for file in release.distributions:
-            listed = answer[0].states.get(file.filename, FileState.UNKNOWN)
+            listed = answer.look.states.get(file.filename, FileState.UNKNOWN)
             reason = plan.reason(release, file, creates=release.project in creates)
             state, reason, remarks = _decide(
                 repository, file, listed, journal, reason, skip_existing=skip_existing, released=released
@@ -282,35 +302,23 @@ def _judge(
             findings += remarks
             if state is FileState.NOT_STARTED:
                 wanted[file.project] = release.project in creates
-    if wanted and not problems:
-        said, problems = _heard((Look(findings=repository.expect(wanted)), None), repository)
+    if wanted and not obstacles:
+        said = repository.expect(wanted)
         findings += said
+        obstacles |= _obstacles_of(said)
     if FileState.CONFLICT in kinds:
-        problems.add(ConflictError)
+        obstacles.add(ConflictError)
     if FileState.NOT_STARTED not in kinds and repository.capabilities.final_on_upload:
         # Nothing is left to do, so a missing credential is not an error.
-        problems.discard(CredentialError)
+        obstacles.discard(CredentialError)
         findings = [each for each in findings if not each.code.startswith("PA3")]
     return RepositoryPreflight(
         plan=plan,
         states=tuple(states),
         findings=tuple(dict.fromkeys(findings)),
-        obstacles=frozenset(problems),
+        obstacles=frozenset(obstacles),
         creates=frozenset(creates),
     )
-
-
-def _heard(answer: _Answer, repository: Repository) -> tuple[list[Finding], set[type[PublishAllError]]]:
-    """An answer as findings, and the error that prevents uploads."""
-    look, error = answer
-    problems = set(filter(None, map(_obstacle_of, look.findings)))
-    if error is None:
-        return [*look.findings], problems
-    if isinstance(error, RepositoryError):
-        problems |= {_KINDS.get(each.code[:3], CheckError) for each in error.findings} or {RepositoryError}
-    else:
-        problems.add(CredentialError if isinstance(error, CredentialError) else CheckError)
-    return [*look.findings, *_told(error, repository)], problems
 
 
 def _decide(
@@ -355,9 +363,10 @@ def _decide(
     return state, reason, remarks
 
 
-def _obstacle_of(finding: Finding) -> type[PublishAllError] | None:
-    """The error of a finding that prevents uploads, None for a warning or note."""
-    return _KINDS.get(finding.code[:3], CheckError) if finding.severity is Severity.ERROR else None
+def _obstacles_of(findings: Iterable[Finding]) -> frozenset[type[PublishAllError]]:
+    """The errors of findings that prevent uploads; warnings and notes have none."""
+    errors = (each for each in findings if each.severity is Severity.ERROR)
+    return frozenset(_KINDS.get(each.code[:3], CheckError) for each in errors)
 
 
 def skipped_other_bytes(repository: Repository, distribution: Distribution) -> Finding:
@@ -365,17 +374,3 @@ def skipped_other_bytes(repository: Repository, distribution: Distribution) -> F
         f"{repository.name} has another file named {distribution.filename}; this file was skipped",
         where=f"{repository.name}: {distribution.filename}",
     )
-
-
-def _told(error: PublishAllError, repository: Repository) -> tuple[Finding, ...]:
-    """An error as findings. The error may have more to say about the next step than its only finding."""
-    if len(error.findings) == 1 and error.hint:
-        return (replace(error.findings[0], hint=error.hint),)
-    if error.findings:
-        return error.findings
-    from publish_all._http_errors import Failure, HttpError
-
-    diagnosis = NO_ANSWER
-    if isinstance(error, HttpError) and error.failure is not Failure.STATUS:
-        diagnosis = Diagnosis(error.failure.value)
-    return (diagnosis.found(error.message, where=repository.name, hint=error.hint or ""),)

@@ -88,17 +88,14 @@ class Attempts:
         self,
         *,
         retry_after: float | None = None,
-        most: int | None = None,
         tell: Callable[[float], None] = lambda _: None,
     ) -> bool:
-        """Wait for the next attempt; False if there is none. `most` replaces the number of attempts of the policy.
+        """Wait for the next attempt; False if there is none.
 
         `tell` is called with the seconds before they are waited for.
         """
         seconds = self._policy.wait(self.number, retry_after=retry_after, chance=self.clock.chance())
-        spent = (
-            self.number >= (most or self._policy.attempts) or self.seconds + seconds > self._policy.seconds
-        )
+        spent = self.number >= self._policy.attempts or self.seconds + seconds > self._policy.seconds
         if spent or self.cancellation.stopping:
             return False
         tell(seconds)
