@@ -28,7 +28,7 @@ class Failure(enum.Enum):
 
 
 class HttpError(RepositoryError):
-    """A request had no usable reply. `retryable`: the error is temporary; `retry_after`: seconds to wait."""
+    """A request had no usable reply."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class HttpError(RepositoryError):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
+        self.code = failure.value
         self.failure = failure
         self.url = url
         self.retryable = retryable

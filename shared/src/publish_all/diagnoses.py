@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from publish_all._toml import loads
+from publish_all.errors import PublishAllError
 from publish_all.findings import Finding, Severity
 from publish_all.results import Explanation
 
@@ -54,6 +55,14 @@ def _entries(digit: str) -> dict[str, Explanation]:
         )
         for code, entry in data.items()
     }
+
+
+def findings_of(error: PublishAllError, otherwise: Diagnosis | None = None) -> tuple[Finding, ...]:
+    """The findings of an error; where it has none, the error itself as one. Errors of no kind have the code `otherwise`."""
+    diagnosis = Diagnosis(error.code) if error.code else otherwise
+    if error.findings or diagnosis is None:
+        return error.findings
+    return (diagnosis.found(error.message, where=error.url, hint=error.hint or ""),)
 
 
 def catalogue() -> tuple[Explanation, ...]:

@@ -13,9 +13,17 @@ if TYPE_CHECKING:  # errors are imported in every isolated build
 
 
 class PublishAllError(Exception):
-    """Something failed. `message` says what and where, `hint` what to do next."""
+    """Something failed. `message` says what and where, `hint` what to do next.
+
+    `code` is that of its finding if it has none (see `diagnoses.findings_of`), `url` where it happened. `retryable`: it is
+    temporary; `retry_after`: seconds to wait.
+    """
 
     exit_code = 1
+    code = ""
+    url = ""
+    retryable = False
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, hint: str | None = None, findings: Iterable[Finding] = ()) -> None:
         super().__init__(message)
@@ -28,18 +36,21 @@ class UsageError(PublishAllError):
     """The command line names something that does not exist, or combines options that exclude each other."""
 
     exit_code = 2
+    code = "PA102"
 
 
 class ConfigurationError(PublishAllError):
     """A configuration file is invalid. The message names the file and the key path."""
 
     exit_code = 2
+    code = "PA101"
 
 
 class CredentialError(PublishAllError):
     """No credential, or one that is refused, broken, or not for this repository."""
 
     exit_code = 3
+    code = "PA307"
 
 
 class CheckError(PublishAllError):
@@ -63,10 +74,16 @@ class ConflictError(PublishAllError):
 class BuildError(PublishAllError):
     """A build backend failed, or built wrong files."""
 
+    code = "PA701"
+
 
 class VersionError(PublishAllError):
     """No version was found, or it is not a PEP 440 version."""
 
+    code = "PA236"
+
 
 class RepositoryError(PublishAllError):
     """A repository could not be reached, or gave an unexpected answer."""
+
+    code = "PA582"

@@ -21,7 +21,7 @@ from catalogue_world.public_index import Internet, Site, token
 from harness.servers import Registry, Server
 
 from publish_all.attestations.attestation import SigningError
-from publish_all.commands.context import Runtime, findings_of
+from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.doctor import doctor
 from publish_all.commands.files import PublishOptions
@@ -29,6 +29,7 @@ from publish_all.commands.publish import publish
 from publish_all.commands.state import state_of
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.model import Isolation
+from publish_all.diagnoses import findings_of
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found
 from publish_all.findings import Finding

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from publish_all._http_errors import Failure, HttpError
-from publish_all.commands.context import findings_of
+from publish_all.diagnoses import findings_of
 from publish_all.errors import RepositoryError
 
 

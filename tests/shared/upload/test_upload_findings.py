@@ -13,7 +13,7 @@ from publish_all.upload.journal import open_journal
 from publish_all.upload.plan import plan
 from publish_all.upload.preflight import preflight
 from publish_all.upload.retry import Attempts, Cancellation, RetryPolicy
-from publish_all.upload.transfer import Transfer, as_findings
+from publish_all.upload.transfer import Transfer
 
 FILE = distribution()
 
@@ -29,7 +29,7 @@ def asked(repository: FakeRepository, clock) -> list[str]:
     [
         (HttpError("Nobody listens.", failure=Failure.REFUSED, url="https://x/"), "PA501"),
         (HttpError("No such host.", failure=Failure.DNS, url="https://x/"), "PA504"),
-        (HttpError("It answers 500.", failure=Failure.STATUS, url="https://x/"), "PA582"),
+        (HttpError("It answers 500.", failure=Failure.STATUS, url="https://x/"), "PA510"),
         (RepositoryError("It says nothing."), "PA582"),
     ],
 )
@@ -58,8 +58,3 @@ def test_a_file_that_is_gone_and_an_error_of_no_kind(clock, events):
     assert (odd.status, [each.code for each in odd.findings]) == (FileState.REFUSED, ["PA487"])
     taken = transferred(UploadOutcome(status=FileState.UPLOADED), clock, events)
     assert (taken.status, taken.findings) == (FileState.UPLOADED, ())
-
-
-def test_an_error_with_findings_keeps_them():
-    finding = as_findings(PublishAllError("What now?"))[0]
-    assert as_findings(PublishAllError("again", findings=(finding,))) == (finding,)

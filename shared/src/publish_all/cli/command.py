@@ -137,7 +137,7 @@ class UseCaseCommand(Command, ABC):
             return code
 
     def _failed(self, error: PublishAllError) -> int:
-        from publish_all.commands.context import findings_of
+        from publish_all.diagnoses import findings_of
 
         if self.io.is_debug():
             from cleo.ui.exception_trace import ExceptionTrace

@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # files that are named are published without
 
     from publish_all.builders.builder import BuildSettings
     from publish_all.config.known import KnownRepositories
-    from publish_all.findings import Finding
     from publish_all.variants.variant import BuildVariant
     from publish_all.version.version_source import ResolvedVersion
 
@@ -228,28 +227,3 @@ def distribution_names(config: ProjectConfig) -> tuple[NormalizedName, ...]:
         # A project without a name has only the names of its variants.
         variants = resolve_variants(config, version="0")
     return tuple(dict.fromkeys(canonicalize_name(each.project) for each in variants))
-
-
-def findings_of(error: errors.PublishAllError) -> tuple[Finding, ...]:
-    """The findings of an error; where it has none, the error itself as one. Empty for errors of no kind."""
-    from publish_all import diagnoses
-    from publish_all._http_errors import HttpError
-    from publish_all.distributions.distribution import DistributionError
-
-    if error.findings:
-        return error.findings
-    if isinstance(error, HttpError):
-        from publish_all.repositories import replies
-
-        return replies.findings_of(error)
-    kinds: dict[type[errors.PublishAllError], diagnoses.Diagnosis] = {
-        DistributionError: diagnoses.UNREADABLE_ARCHIVE,
-        errors.ConfigurationError: diagnoses.CONFIGURATION_INVALID,
-        errors.UsageError: diagnoses.NOTHING_TO_PUBLISH,
-        errors.VersionError: diagnoses.VERSION_UNKNOWN,
-        errors.BuildError: diagnoses.BUILD_FAILED,
-        errors.CredentialError: diagnoses.CREDENTIAL_MISSING,
-        errors.RepositoryError: diagnoses.NO_ANSWER,
-    }
-    found = next((diagnosis for kind, diagnosis in kinds.items() if isinstance(error, kind)), None)
-    return (found.found(error.message, hint=error.hint or ""),) if found is not None else ()

@@ -11,7 +11,7 @@ from pathlib import Path
 from publish_all._toml import table
 from publish_all._urls import without_userinfo
 from publish_all.checks.publish_jobs import workflow_findings
-from publish_all.commands.context import Runtime, findings_of
+from publish_all.commands.context import Runtime
 from publish_all.config.builtin import FIXED, canonical
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource, When
 from publish_all.config.workflows import Workflows
@@ -26,6 +26,7 @@ from publish_all.diagnoses import (
     TAG_MISSING,
     WORKFLOW_UNREADABLE,
     Diagnosis,
+    findings_of,
 )
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found, Listener, Note, StepStarted

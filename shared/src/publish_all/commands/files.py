@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publish_all.commands.context import Runtime, findings_of, project_variants
+from publish_all.commands.context import Runtime, project_variants
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.config.model import ProjectConfig
+from publish_all.diagnoses import findings_of
 from publish_all.distributions.distribution import ATTESTATION_SUFFIX, Distribution, DistributionError
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import UsageError

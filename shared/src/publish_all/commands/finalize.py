@@ -9,8 +9,9 @@ from pathlib import Path
 
 from publish_all import diagnoses as known
 from publish_all._http_errors import HttpError
-from publish_all.commands.context import findings_of, project_of_files
+from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_registry
+from publish_all.diagnoses import findings_of
 from publish_all.errors import (
     ConflictError,
     CredentialError,

@@ -24,6 +24,8 @@ from publish_all.errors import CheckError
 class DistributionError(CheckError):
     """A file is not a distribution that can be published. The message names the file."""
 
+    code = "PA201"
+
 
 ATTESTATION_SUFFIX = ".attestation"
 """Of a file beside a distribution, which is published with it."""

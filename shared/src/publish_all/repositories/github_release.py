@@ -30,7 +30,7 @@ from publish_all._urls import shown_url
 from publish_all.config.kinds import GITHUB_RELEASE, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.credential_source import Credentials, Purpose
-from publish_all.diagnoses import Diagnosis
+from publish_all.diagnoses import Diagnosis, findings_of
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release, release_of
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding, Severity
@@ -38,7 +38,6 @@ from publish_all.repositories.bodies import FileBody, FileChangedError
 from publish_all.repositories.fetch import files_of, not_there, store
 from publish_all.repositories.github_api import GIVE_CREDENTIAL, PAUSE, GitHubApi
 from publish_all.repositories.oci_replies import RefusedError
-from publish_all.repositories.replies import findings_of
 from publish_all.repositories.repository import (
     Capabilities,
     Look,
@@ -47,6 +46,8 @@ from publish_all.repositories.repository import (
     ReleaseOutcome,
     Removal,
     UploadOutcome,
+    failed_commit,
+    failed_upload,
     filled_url,
     no_progress,
 )
@@ -360,24 +361,20 @@ class GitHubReleaseRepository:
         with self._writing:
             try:
                 state = self._send(self._opened(distribution.version), distribution, progress)
-            except CredentialError as error:
-                return UploadOutcome(status=FileState.UNAUTHORIZED, findings=findings_of(error))
-            except FileChangedError as error:
-                return UploadOutcome(status=FileState.REFUSED, findings=error.findings)
-            except HttpError as error:
-                return self._failed(error)
+            except (CredentialError, HttpError, FileChangedError) as error:
+                self._forget()
+                outcome = failed_upload(error)
+                answered = isinstance(error, RefusedError) and error.status < 500
+                not_sent = isinstance(error, HttpError) and error.failure is Failure.REFUSED
+                if error.retryable and not answered and not not_sent:
+                    return replace(outcome, status=FileState.UNCLEAR)
+                return outcome
         return UploadOutcome(status=state)
 
-    def _failed(self, error: HttpError) -> UploadOutcome:
-        # Asks GitHub again for its files.
+    def _forget(self) -> None:
+        """Ask GitHub again for its files."""
         self._assets.clear()
         self._releases.clear()
-        status = FileState.REFUSED
-        if error.retryable:
-            answered = isinstance(error, RefusedError) and error.status < 500
-            nothing_sent = answered or error.failure in {Failure.REFUSED, Failure.DNS, Failure.TLS}
-            status = FileState.FAILED if nothing_sent else FileState.UNCLEAR
-        return UploadOutcome(status=status, findings=findings_of(error), retry_after=error.retry_after)
 
     def _send(
         self, release: GitHubRelease, distribution: Distribution, progress: Progress = no_progress
@@ -453,11 +450,9 @@ class GitHubReleaseRepository:
         with self._writing:
             try:
                 return self._publish(release)
-            except CredentialError as error:
-                return ReleaseOutcome(complete=False, findings=findings_of(error))
-            except HttpError as error:
-                self._failed(error)
-                return ReleaseOutcome(complete=False, findings=findings_of(error), retryable=error.retryable)
+            except (CredentialError, HttpError) as error:
+                self._forget()
+                return failed_commit(error)
 
     def _publish(self, release: Release) -> ReleaseOutcome:
         version = release.version

@@ -6,7 +6,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urljoin
@@ -31,13 +31,14 @@ from publish_all.credentials.credential_source import (
     Purpose,
 )
 from publish_all.credentials.trusted_publishing import base_of, ensure_covers, needs_pending
+from publish_all.diagnoses import findings_of
 from publish_all.distributions.core_metadata import form_fields
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.errors import CheckError, CredentialError, UsageError
 from publish_all.findings import Finding
 from publish_all.repositories.bodies import FileBody, FileChangedError, form
 from publish_all.repositories.project_states import against_new_files, project_state
-from publish_all.repositories.replies import Attempt, classify, ensure_host, findings_of, lost
+from publish_all.repositories.replies import Attempt, classify, ensure_host, lost
 from publish_all.repositories.repository import (
     Capabilities,
     Look,
@@ -46,6 +47,7 @@ from publish_all.repositories.repository import (
     ReleaseOutcome,
     Removal,
     UploadOutcome,
+    failed_upload,
     filled_url,
     no_progress,
 )
@@ -221,13 +223,10 @@ class LegacyRepository:
                 renewed = self.credentials.renew(request)
                 if renewed is not None and renewed.secret != credential.secret:
                     outcome = self._upload(attempt._replace(credential=renewed), attestations, progress)
-        except CredentialError as error:
-            return UploadOutcome(status=FileState.UNAUTHORIZED, findings=findings_of(error))
         except SigningError as error:
-            status = FileState.FAILED if error.retryable else FileState.REFUSED
-            return UploadOutcome(status=status, findings=(self.attester.impossible(error),))
-        except (CheckError, FileChangedError) as error:
-            return UploadOutcome(status=FileState.REFUSED, findings=error.findings)
+            return replace(failed_upload(error), findings=(self.attester.impossible(error),))
+        except (CredentialError, CheckError, FileChangedError) as error:
+            return failed_upload(error)
         except HttpError as error:
             return lost(error, attempt, body_sent=False)
         return outcome

@@ -29,6 +29,7 @@ from publish_all.config.addresses import hostname_of
 from publish_all.config.kinds import OCI, Kind
 from publish_all.config.model import RepositoryConfig, Scope
 from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
+from publish_all.diagnoses import findings_of
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.findings import Finding
@@ -40,7 +41,7 @@ from publish_all.repositories.github_api import GitHubApi
 from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
 from publish_all.repositories.oci_replies import Login, RefusedError
-from publish_all.repositories.replies import ensure_host, findings_of
+from publish_all.repositories.replies import ensure_host
 from publish_all.repositories.repository import (
     Capabilities,
     Look,
@@ -49,6 +50,8 @@ from publish_all.repositories.repository import (
     ReleaseOutcome,
     Removal,
     UploadOutcome,
+    failed_commit,
+    failed_upload,
     filled_url,
     in_parallel,
     no_progress,
@@ -159,15 +162,9 @@ class OciRepository:
         """Push the file, its metadata and its manifest. Readers see them after `commit`."""
         try:
             entry = self._push(self.package(distribution.project), distribution, progress)
-        except CredentialError as error:
-            return UploadOutcome(status=FileState.UNAUTHORIZED, findings=findings_of(error))
-        except FileChangedError as error:
-            return UploadOutcome(status=FileState.REFUSED, findings=error.findings)
-        except HttpError as error:
-            self._blobs.clear()  # ask the registry again
-            # No file is incomplete: sent blobs are found again by their digest.
-            status = FileState.FAILED if error.retryable else FileState.REFUSED
-            return UploadOutcome(status=status, findings=findings_of(error), retry_after=error.retry_after)
+        except (CredentialError, HttpError, FileChangedError) as error:
+            self._blobs.clear()  # ask the registry again; sent blobs are found by their digest
+            return failed_upload(error)
         self._entries[_key(distribution)] = entry
         return UploadOutcome(status=FileState.UPLOADED, url=self._page(distribution.project))
 
@@ -268,10 +265,8 @@ class OciRepository:
             if self.receipt is None:
                 return self.list_files(pushed)
             self.receipt.add(pushed)
-        except CredentialError as error:
-            return ReleaseOutcome(complete=False, findings=findings_of(error))
-        except HttpError as error:
-            return ReleaseOutcome(complete=False, findings=findings_of(error), retryable=error.retryable)
+        except (CredentialError, HttpError) as error:
+            return failed_commit(error)
         message = f"{release} is pushed to {self.name}, but not listed yet"
         hint = (
             f"List it together with the files of other jobs: `publish-all finalize -r {self.name} RECEIPTS`"

@@ -116,8 +116,6 @@ class RefusedError(HttpError):
 class UnauthorizedError(CredentialError):
     """A registry's answer that is about who asks."""
 
-    retryable = False
-
     def __init__(self, finding: Finding, *, status: int = 401) -> None:
         super().__init__(finding.message, hint=finding.hint, findings=(finding,))
         self.status = status

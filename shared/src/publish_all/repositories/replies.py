@@ -25,7 +25,6 @@ from publish_all.credentials.credential_source import Credential, with_names
 from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError
-from publish_all.findings import Finding
 from publish_all.repositories.repository import UploadOutcome
 from publish_all.results import FileState
 
@@ -185,15 +184,6 @@ def lost(error: HttpError, attempt: Attempt, *, body_sent: bool) -> UploadOutcom
         return attempt.outcome(FileState.UNCLEAR, known.ANSWER_LOST, error.message, hint)
     status = FileState.FAILED if error.retryable else FileState.REFUSED
     return attempt.outcome(status, Diagnosis(error.failure.value), error.message, hint, error.retry_after)
-
-
-def findings_of(error: HttpError | CredentialError) -> tuple[Finding, ...]:
-    """The findings of an error; where it has none, the error itself as one."""
-    if error.findings:
-        return error.findings
-    if isinstance(error, HttpError):
-        return (Diagnosis(error.failure.value).found(error.message, where=error.url, hint=error.hint or ""),)
-    return (known.CREDENTIAL_REFUSED.found(error.message, hint=error.hint or ""),)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -15,8 +15,9 @@ from packaging.version import Version
 
 from publish_all.config.kinds import Kind
 from publish_all.config.model import RepositoryConfig
+from publish_all.diagnoses import UPLOAD_FAILED, findings_of
 from publish_all.distributions.distribution import Distribution, Release
-from publish_all.errors import ConfigurationError
+from publish_all.errors import ConfigurationError, CredentialError, PublishAllError
 from publish_all.events import Listener, ignore
 from publish_all.findings import Finding
 from publish_all.results import FileState
@@ -75,6 +76,21 @@ class ReleaseOutcome:
     complete: bool
     findings: tuple[Finding, ...] = ()
     retryable: bool = False
+
+
+def failed_upload(error: PublishAllError) -> UploadOutcome:
+    """An error as the value of an attempt in which nothing was stored."""
+    status = FileState.FAILED if error.retryable else FileState.REFUSED
+    if isinstance(error, CredentialError):
+        status = FileState.UNAUTHORIZED
+    findings = findings_of(error, UPLOAD_FAILED)
+    return UploadOutcome(status=status, findings=findings, retry_after=error.retry_after)
+
+
+def failed_commit(error: PublishAllError) -> ReleaseOutcome:
+    """An error as the value of `commit`."""
+    findings = findings_of(error, UPLOAD_FAILED)
+    return ReleaseOutcome(complete=False, findings=findings, retryable=error.retryable)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,13 +14,13 @@ from publish_all.diagnoses import COMMIT_FAILED, INDEX_DIFFERS, JOURNAL_BROKEN, 
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import PublishAllError
 from publish_all.findings import Finding
-from publish_all.repositories.repository import Look, ReleaseOutcome, Repository
+from publish_all.repositories.repository import Look, ReleaseOutcome, Repository, failed_commit
 from publish_all.results import FileReport, FileState, PublishReport, ReleaseReport, RepositoryReport
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Schedule
 from publish_all.upload.preflight import Preflight, RepositoryPreflight, skipped_other_bytes
 from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
-from publish_all.upload.transfer import Transfer, as_findings, file_report, unexpected
+from publish_all.upload.transfer import Transfer, file_report, unexpected
 from publish_all.upload.workers import Workers
 
 VERIFY_SECONDS = 180.0
@@ -479,7 +479,7 @@ def _commit(repository: Repository, release: Release, attempts: Attempts) -> Rel
         try:
             outcome = repository.commit(release)
         except PublishAllError as error:
-            outcome = ReleaseOutcome(complete=False, findings=as_findings(error))
+            outcome = failed_commit(error)
         except Exception as error:  # noqa: BLE001 - as in a transfer
             outcome = ReleaseOutcome(complete=False, findings=(unexpected(error, str(release)),))
         if outcome.complete or not outcome.retryable or not attempts.wait():

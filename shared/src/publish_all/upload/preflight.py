@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from packaging.utils import NormalizedName
 
-from publish_all.diagnoses import LISTED_INCOMPLETE, NO_ANSWER, OTHER_BYTES_SKIPPED, Diagnosis
+from publish_all.diagnoses import (
+    LISTED_INCOMPLETE,
+    NO_ANSWER,
+    OTHER_BYTES_SKIPPED,
+    SERVER_REFUSED_CONNECTION,
+    findings_of,
+)
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
@@ -225,8 +231,12 @@ def _ask(
             )
         except PublishAllError as error:
             answer = _failed(error, repository)
-            if isinstance(error, RepositoryError):
-                reason, retry_after = _why_again(error, attempts.number)
+            # If the server does not run, a long wait only hides this from the user.
+            nobody = (
+                error.code == SERVER_REFUSED_CONNECTION.code and attempts.number >= _ATTEMPTS_WHERE_NOBODY_IS
+            )
+            if error.retryable and not nobody:
+                reason, retry_after = error.message, error.retry_after
         if not reason:
             return answer
         waiting = partial(RepositoryWaiting, repository=repository.name, reason=reason)
@@ -239,33 +249,15 @@ def _ask(
 
 def _failed(error: PublishAllError, repository: Repository) -> _Answer:
     """An error as an answer. It may have more to say about the next step than its only finding."""
-    from publish_all._http_errors import Failure, HttpError
-
-    findings = error.findings
-    if len(findings) == 1 and error.hint:
-        findings = (replace(findings[0], hint=error.hint),)
-    elif not findings:
-        diagnosis = NO_ANSWER
-        if isinstance(error, HttpError) and error.failure is not Failure.STATUS:
-            diagnosis = Diagnosis(error.failure.value)
-        findings = (diagnosis.found(error.message, where=repository.name, hint=error.hint or ""),)
-    kind = CredentialError if isinstance(error, CredentialError) else CheckError
-    obstacles = frozenset({kind})
+    findings = findings_of(error, NO_ANSWER)
+    if len(findings) == 1:
+        first = findings[0]
+        findings = (replace(first, where=first.where or repository.name, hint=error.hint or first.hint),)
     if isinstance(error, RepositoryError):
         obstacles = frozenset(_KINDS.get(each.code[:3], CheckError) for each in findings)
+    else:
+        obstacles = frozenset({CredentialError if isinstance(error, CredentialError) else CheckError})
     return _Answer(Look(findings=findings), obstacles)
-
-
-def _why_again(error: RepositoryError, attempt: int) -> tuple[str, float | None]:
-    """Why there is no answer, empty if asking again gives none; and in how many seconds to ask."""
-    from publish_all._http_errors import Failure, HttpError
-
-    if not isinstance(error, HttpError) or not error.retryable:
-        return "", None
-    # If the server does not run, a long wait only hides this from the user.
-    if error.failure is Failure.REFUSED and attempt >= _ATTEMPTS_WHERE_NOBODY_IS:
-        return "", None
-    return error.message, error.retry_after
 
 
 def _judge(

@@ -8,10 +8,10 @@ from functools import partial
 
 from publish_all import diagnoses as known
 from publish_all.distributions.distribution import Distribution, Release
-from publish_all.errors import CredentialError, PublishAllError, RepositoryError
+from publish_all.errors import PublishAllError, RepositoryError
 from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.findings import Finding
-from publish_all.repositories.repository import Repository, UploadOutcome
+from publish_all.repositories.repository import Repository, UploadOutcome, failed_upload
 from publish_all.results import FileReport, FileState
 from publish_all.upload.retry import Attempts
 
@@ -109,10 +109,8 @@ class Transfer:
             return self.repository.upload(self.file, progress=progress)
         except AbortedError:
             return UploadOutcome(status=FileState.UNCLEAR)
-        except CredentialError as error:
-            return UploadOutcome(status=FileState.UNAUTHORIZED, findings=as_findings(error))
         except PublishAllError as error:
-            return UploadOutcome(status=FileState.REFUSED, findings=as_findings(error))
+            return failed_upload(error)
         except OSError as error:
             finding = known.CANNOT_READ_FILE.found(f"{error.strerror or error}", where=str(self.file.path))
             return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
@@ -194,8 +192,3 @@ def _reason(outcome: UploadOutcome) -> str:
 def unexpected(error: Exception, where: str) -> Finding:
     """The finding for an unexpected error, such as an absurd answer of a server."""
     return known.UPLOAD_FAILED.found(f"unexpected error: {type(error).__name__}: {error}", where=where)
-
-
-def as_findings(error: PublishAllError) -> tuple[Finding, ...]:
-    """An error as findings."""
-    return error.findings or (known.UPLOAD_FAILED.found(error.message, hint=error.hint or ""),)
