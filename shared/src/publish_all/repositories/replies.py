@@ -107,7 +107,7 @@ _OUTCOMES = {
     known.PASSWORD_UNSUPPORTED: FileState.UNAUTHORIZED,
     known.TOKEN_SCOPE: FileState.UNAUTHORIZED,
     known.OTHER_BYTES: FileState.CONFLICT,
-    # It is a question yet: the server has a file of this name, and only its index tells whether it is ours.
+    # It is a question yet: the server has a file of this name, and only its index shows whether it is ours.
     known.MAYBE_OTHER_BYTES: FileState.CONFLICT,
     known.SERVER_BUSY: FileState.FAILED,
 }

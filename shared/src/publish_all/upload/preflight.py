@@ -199,7 +199,7 @@ def preflight(
 
 
 class _Answer(NamedTuple):
-    """How a repository lists a release, or with an empty `look` what it says of itself; and errors that prevent uploads."""
+    """How a repository lists a release, or its findings about itself; and errors that prevent uploads."""
 
     look: Look
     obstacles: frozenset[type[PublishAllError]]
