@@ -52,9 +52,6 @@ def test_a_shell_accepts_its_script(shell, tmp_path):
         (["build", "--direc"], {"--directory"}),
         (["-C", "somewhere", "build", "--vari"], {"--variant"}),
         (["build", "--format", ""], {"text", "json"}),
-        (["build", "--format", "=", "j"], {"json"}),
-        (["build", "--format", "="], {"text", "json"}),
-        (["build", "--format=j"], {"--format=json"}),
         (["build", "-f", "w"], {"wheel"}),
         (["publish", "-r", "c"], {"corp"}),
         (["build", "--variant", ""], {"synapse", "fabric"}),
@@ -62,7 +59,6 @@ def test_a_shell_accepts_its_script(shell, tmp_path):
         (["build", "--reproduce", ""], set()),
         (["check", "demo"], set()),
         (["completions", "z"], {"zsh"}),
-        (["help", "buil"], {"build"}),
     ],
 )
 def test_offers_what_fits(words, offered, project, typed, monkeypatch):

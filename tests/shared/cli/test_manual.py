@@ -66,7 +66,8 @@ def test_doctor_and_finalize_tell_the_exit_codes_of_a_publish_that_they_can_end_
 def test_help_names_the_command_that_is_not_there(typed):
     ended = typed("help", "publsh")
     assert (ended.code, ended.out) == (2, "")
-    assert "no command 'publsh' found; did you mean 'publish'?" in ended.err
+    assert 'The command "publsh" does not exist.' in ended.err
+    assert "\n    publish\n" in ended.err
 
 
 def test_poetry_shows_exit_codes_and_variables_at_the_end_of_the_help_text():
@@ -76,29 +77,11 @@ def test_poetry_shows_exit_codes_and_variables_at_the_end_of_the_help_text():
     assert "\nEnvironment:\n" in command.processed_help
 
 
-@pytest.mark.parametrize(
-    ("arguments", "meant"),
-    [
-        (["biuld"], "'build'"),
-        (["verison"], "'version'"),
-        (["build", "--varaint", "x"], "--variant"),
-        (["publish", "--skip-exsting"], "--skip-existing"),
-        (["publish", "--dryrun"], "--dry-run"),
-        (["publish", "chekc"], "`publish-all check`"),
-    ],
-)
-def test_a_misspelt_command_or_option_is_answered_with_the_nearest_one(typed, arguments, meant):
-    ended = typed(*arguments)
+@pytest.mark.parametrize(("name", "meant"), [("verison", "version"), ("publsh", "publish")])
+def test_a_misspelt_command_is_answered_with_the_nearest_one(typed, name, meant):
+    ended = typed(name)
     assert (ended.code, ended.out) == (2, "")
-    assert "did you mean" in ended.err.lower()
-    assert meant in ended.err
-
-
-@pytest.mark.parametrize("arguments", [["xyzzy"], ["build", "--xyzzy"], ["publish", "xyzzy.whl"]])
-def test_nothing_is_suggested_for_what_is_like_nothing(typed, arguments):
-    ended = typed(*arguments)
-    assert ended.code == 2
-    assert "did you mean" not in ended.err.lower()
+    assert f"    {meant}\n" in ended.err
 
 
 def test_config_tells_all_keys(typed):

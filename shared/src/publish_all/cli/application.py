@@ -8,13 +8,10 @@ import threading
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from cleo.application import Application
 from cleo.commands.command import Command
-from cleo.commands.help_command import HelpCommand as CleoHelpCommand
-from cleo.descriptors.text_descriptor import TextDescriptor
-from cleo.exceptions import CleoCommandNotFoundError, CleoError
+from cleo.exceptions import CleoError
 from cleo.formatters.formatter import Formatter
 from cleo.formatters.style import Style
 from cleo.io.inputs.argument import Argument
@@ -27,11 +24,9 @@ from cleo.loaders.factory_command_loader import FactoryCommandLoader
 from publish_all import __version__
 from publish_all._own_source import own_requirement
 from publish_all.cli.command import USAGE
-from publish_all.cli.completions import CompletionsCommand
-from publish_all.cli.options import Operand, Value, flag
-from publish_all.cli.registry import COMMANDS, GROUPS, load
+from publish_all.cli.options import Value, flag
+from publish_all.cli.registry import COMMANDS, OF_THE_APPLICATION, load
 from publish_all.config.folders import provide_home
-from publish_all.config.problems import did_you_mean
 
 _OUR_THREADS = "publish-all-"
 """The start of thread names in `publish_all.upload.workers`. Most commands do not import that module."""
@@ -46,12 +41,13 @@ class PublishAllApplication(Application):
     def __init__(self) -> None:
         super().__init__("publish-all", __version__)
         self.auto_exits(False)
-        self._default_command = CommandsCommand.name
-        self.set_command_loader(FactoryCommandLoader({name: partial(load, name) for name in COMMANDS}))
+        self._default_command = "commands"
+        names = (*COMMANDS, *OF_THE_APPLICATION)
+        self.set_command_loader(FactoryCommandLoader({name: partial(load, name) for name in names}))
 
     @property
     def default_commands(self) -> list[Command]:
-        return [HelpCommand(), CommandsCommand(), CompletionsCommand()]
+        return []
 
     @property
     def _default_definition(self) -> Definition:
@@ -92,12 +88,6 @@ class PublishAllApplication(Application):
             formatter.set_style("error", Style("red", options=["bold"]))
         return io
 
-    def find(self, name: str) -> Command:
-        try:
-            return super().find(name)
-        except CleoCommandNotFoundError as error:
-            raise CleoError(f"no command {name!r} found{did_you_mean(name, COMMANDS)}") from error
-
     def _run(self, io: IO) -> int:
         try:
             return super()._run(io)
@@ -107,57 +97,6 @@ class PublishAllApplication(Application):
             io.write_error_line(f"<error>error:</error> {Formatter.escape(shown(str(error)))}")
             io.write_error_line(f"  hint: run `{self.program} commands` to list the commands")
             return USAGE
-
-
-class _Overview(TextDescriptor):
-    def _describe_application(self, application: Application, **options: Any) -> None:
-        self._write(f"{application.help}\n\n<b>Usage:</b>\n  publish-all COMMAND [options] [arguments]\n")
-        for title, names in GROUPS.items():
-            self._write(f"\n<b>{title}:</b>\n")
-            for name in names:
-                self._write(f"  <c1>{name:<14}</c1>{application.find(name).description}\n")
-        self._write("\n")
-        self._describe_definition(Definition(application.definition.options), **options)
-        self._write("\n\nRun <c1>publish-all COMMAND --help</c1> to see its options and examples.\n")
-
-
-class CommandsCommand(Command):
-    """Lists the commands. cleo's own command for this is `list`, which is ours for packages."""
-
-    name = "commands"
-    description = "List all commands"
-    help = """\
-Lists the commands in groups, with the options that all of them have. <c1>publish-all</c1> without a command
-does the same.
-
-Examples:
-  <c1>{command_full_name}</c1>
-  <c1>{command_full_name} --no-ansi</c1>
-"""
-    exit_codes = (0, 2)
-
-    def handle(self) -> int:
-        _Overview().describe(self.io, self.application)
-        return 0
-
-
-class HelpCommand(CleoHelpCommand):
-    description = "Show the options and examples of a command"
-    arguments = [Operand("command_name", "COMMAND", "The command.", names="commands")]  # noqa: RUF012 - as cleo has it
-    help = """\
-Shows the same as <c1>publish-all COMMAND --help</c1>.
-
-Examples:
-  <c1>{command_full_name} publish</c1>
-  <c1>{command_full_name} init</c1>
-"""
-    exit_codes = (0, 2)
-
-    def handle(self) -> int:
-        name = self.argument("command_name")
-        if self._command is None and name in {None, CommandsCommand.name}:
-            return self.call(CommandsCommand.name)
-        return super().handle()
 
 
 def run() -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO, TypeAlias, TypeVar
 
 from cleo.commands.command import Command
-from cleo.exceptions import CleoError, CleoNoSuchOptionError
+from cleo.exceptions import CleoError
 from cleo.formatters.formatter import Formatter
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
@@ -39,7 +39,6 @@ from publish_all.cli.options import (
 )
 from publish_all.cli.registry import COMMANDS
 from publish_all.config.model import Isolation
-from publish_all.config.problems import nearest
 from publish_all.errors import PublishAllError, UsageError
 
 if TYPE_CHECKING:  # imported when a command runs, but not for its --help
@@ -87,18 +86,10 @@ class UseCaseCommand(Command, ABC):
         except CleoError as error:
             from publish_all.reporting.text import shown
 
-            message = Formatter.escape(shown(f"{error}{self._meant(error)}"))
+            message = Formatter.escape(shown(str(error)))
             io.write_error_line(f"<error>error:</error> {message}")
             io.write_error_line(f"  hint: see `{self.called_as} --help`")
             return USAGE
-
-    def _meant(self, error: CleoError) -> str:
-        """The suggestion for a misspelt option, empty if the error has another cause."""
-        misspelt = re.search(r"--([^\s\"]+)", str(error))
-        if not isinstance(error, CleoNoSuchOptionError) or misspelt is None:
-            return ""
-        meant = nearest(misspelt[1], (each.name for each in self.definition.options))
-        return "" if meant is None else f"; did you mean --{meant}?"
 
     def handle(self) -> int:
         return self.reported(self._checked, self.own_reporter())

@@ -72,7 +72,7 @@ class CompletionsCommand(UseCaseCommand):
 
     def use_case(self) -> None:
         words = self.operands("shell")
-        if self.option("offer"):
+        if self.option("offer") and self.application is not None:
             found = offers(self.application, words)
             self.io.write("".join(f"{name}\t{text}\n" for name, text in found), type=OutputType.RAW)
             return
@@ -83,14 +83,10 @@ class CompletionsCommand(UseCaseCommand):
         self.io.write(SCRIPTS[shell], type=OutputType.RAW)
 
 
-def offers(application: Application | None, words: Sequence[str]) -> Iterator[tuple[str, str]]:
+def offers(application: Application, words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Completions of the last word, each with a description. Empty where a file name is possible."""
-    if application is None:
-        return
-    # bash splits --format=json into three words.
-    *before, current = [*(each for each in words[:-1] if each != "="), "".join(words[-1:])]
-    current = "" if current == "=" else current
-    options = {name: each for each in application.definition.options for name in _spellings(each)}
+    *before, current = words or ("",)
+    options = _spellings(application.definition.options)
     command, directory, waiting = None, ".", None
     for word in before:
         if waiting is not None:
@@ -101,34 +97,32 @@ def offers(application: Application | None, words: Sequence[str]) -> Iterator[tu
             waiting = option if option is not None and option.accepts_value() else None
         elif command is None and application.has(word):
             command = application.find(word)
-            options |= {name: each for each in command.options for name in _spellings(each)}
-    start, equals, _ = current.partition("=")
-    if waiting is None and equals and start in options:
-        found = [(f"{start}={name}", text) for name, text in _values(options[start], directory, application)]
-    elif waiting is not None:
-        found = [*_values(waiting, directory, application)]
+            options |= _spellings(command.options)
+    if waiting is not None:
+        found = _values(waiting, Path(directory))
     elif current.startswith("-"):
-        found = [(name, each.description) for name, each in options.items()]
+        found = {name: each.description for name, each in options.items()}
     elif command is None:
-        found = [(name, each.description) for name, each in application.all().items()]
+        found = {name: each.description for name, each in application.all().items()}
     else:
-        found = [*_values(command.arguments[-1], directory, application)] if command.arguments else []
-    yield from (each for each in found if each[0].startswith(current))
+        found = _values(command.arguments[-1], Path(directory)) if command.arguments else {}
+    return ((name, text) for name, text in found.items() if name.startswith(current))
 
 
-def _spellings(option: Option) -> Iterable[str]:
-    return (f"--{option.name}", *(f"-{each}" for each in (option.shortcut or "").split("|") if each))
+def _spellings(options: Iterable[Option]) -> dict[str, Option]:
+    found: dict[str, Option] = {}
+    for each in options:
+        short = (each.shortcut or "").split("|")
+        found |= dict.fromkeys((f"--{each.name}", *(f"-{one}" for one in short if one)), each)
+    return found
 
 
-def _values(of: Option | Argument, directory: str, application: Application) -> Iterator[tuple[str, str]]:
+def _values(of: Option | Argument, directory: Path) -> dict[str, str]:
     if not isinstance(of, Value | Operand):
-        return
-    yield from ((each, "") for each in of.choices)
-    if of.names == "commands":
-        yield from ((name, each.description) for name, each in application.all().items())
-    elif of.names is not None:
-        from publish_all.commands.context import list_names
+        return {}
+    if of.names is None:
+        return dict.fromkeys(of.choices, "")
+    from publish_all.commands.context import list_names
 
-        # Bash inserts a name without quotes, so `$(…)` in it would run.
-        names = (each for each in list_names(of.names, Path(directory)) if re.fullmatch(r"[\w.+-]+", each))
-        yield from ((each, "") for each in names)
+    # Bash inserts a name without quotes, so `$(…)` in it would run.
+    return {name: "" for name in list_names(of.names, directory) if re.fullmatch(r"[\w.+-]+", name)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -120,9 +119,6 @@ def _rows(each: BuildVariant, differences: tuple[str, ...], *, spread: bool) -> 
 
 
 _TEXT_LENGTH = 8
-_WORD = re.compile(r"[a-z_]{3,}")
-_STATUS = re.compile(r"\b([45]\d\d)(?: (?:Client|Server) Error:?)? [A-Z]")
-"""An HTTP error in the output of a tool, such as `HTTPError: 403 Forbidden from`."""
 
 
 class ExplainCommand(UseCaseCommand):
@@ -147,61 +143,23 @@ class ExplainCommand(UseCaseCommand):
         self.show(explain(str(self.argument("code"))))
 
 
-def explain(name: str) -> Explanation:
-    """The entry with this code (`PA301`) or slug, ignoring case, or about this text. Raises `UsageError`."""
-    by_name = {each: entry for entry in reversed(catalogue()) for each in (entry.code.lower(), entry.slug)}
-    wanted = name.strip().lower()
-    if wanted in by_name:
-        return by_name[wanted]
-    about = _about(name)
-    if about is not None:
-        return about
-    # The most common mistake in a code is a letter instead of a digit.
-    as_code = wanted[:2] + wanted[2:].translate(str.maketrans("oilsb", "01158"))
-    close = as_code if as_code in by_name else nearest(wanted, by_name)
-    hint = f"Codes look like PA301. {PAGE} lists all codes."
-    meant = _nearest_entry(name) if len(name.split()) > 1 else by_name.get(close or "")
-    if meant is not None:
-        hint = f"Did you mean {meant.code} ({meant.slug})?"
-    raise UsageError(f"no code {name} found", hint=hint)
-
-
-def _about(text: str) -> Explanation | None:
-    """The entry for a line of our output, for a message of a server, or for a text that an entry quotes."""
+def explain(text: str) -> Explanation:
+    """The entry with this code or slug, or the one about this message of a server or of ours. Raises `UsageError`."""
     from publish_all.repositories.replies import diagnosis_of
 
-    entries = catalogue()
-    named = re.search(r"\[(PA\d{3}) ", text)
-    if named is not None:
-        return next((each for each in entries if each.code == named[1]), None)
+    wanted = " ".join(text.casefold().split())
+    code = re.search(r"\bpa\d{3}\b", wanted)
+    for each in catalogue():
+        if each.slug == wanted or (code is not None and each.code.lower() == code[0]):
+            return each
     said = diagnosis_of(text)
     if said is not None:
         return said.entry
-    wanted = " ".join(text.casefold().split())
-    status = _STATUS.search(text)
-    for fits in (
-        lambda each: len(wanted) >= _TEXT_LENGTH and wanted in _words_of(each),
-        lambda each: any(len(one) >= _TEXT_LENGTH and one in wanted for one in _quoted(each)),
-        lambda each: status is not None and each.code > "PA4" and re.search(rf"\b{status[1]}\b", each.means),
-    ):
-        if (found := next(filter(fits, entries), None)) is not None:
-            return found
-    return None
-
-
-def _words_of(entry: Explanation) -> str:
-    return f"{entry.means} {entry.why} {entry.next_step}".casefold()
-
-
-def _quoted(entry: Explanation) -> Iterator[str]:
-    """The messages of other tools that an entry quotes."""
-    return (each.casefold() for each in re.findall("`([^`]+)`", entry.means))
-
-
-def _nearest_entry(text: str) -> Explanation | None:
-    """The entry that has the rarest words in common with a text of several words."""
-    wanted = set(_WORD.findall(text.casefold()))
-    shared = [(wanted & set(_WORD.findall(_words_of(each))), each) for each in catalogue()]
-    often = Counter(word for words, _ in shared for word in words)
-    words, best = max(shared, key=lambda each: sum(1 / often[word] for word in each[0]))
-    return best if len(words) > 2 else None
+    for each in catalogue():
+        words = f"{each.means} {each.why} {each.next_step}".casefold()
+        quoted = [one for one in re.findall("`([^`]+)`", each.means.casefold()) if len(one) >= _TEXT_LENGTH]
+        if (len(wanted) >= _TEXT_LENGTH and wanted in words) or any(one in wanted for one in quoted):
+            return each
+    meant = nearest(wanted, [each.slug for each in catalogue()])
+    hint = f"Codes look like PA301. {PAGE} lists all codes." if meant is None else f"Did you mean {meant}?"
+    raise UsageError(f"no code {text} found", hint=hint)

@@ -11,8 +11,6 @@ from publish_all.cli import options as common
 from publish_all.cli.cancel import cancelled_by_signals
 from publish_all.cli.command import ConnectingCommand, abandon_output
 from publish_all.cli.options import FORMAT, Operand, Value, flag
-from publish_all.cli.registry import COMMANDS
-from publish_all.config.problems import nearest
 from publish_all.errors import UsageError
 
 if TYPE_CHECKING:
@@ -111,7 +109,7 @@ class PublishCommand(ConnectingCommand):
             msg = "--manifest cannot be combined with files or --from"
             raise UsageError(msg, hint="Remove one of them.")
         return self.files_options(
-            files=self._files(names) if source is None else (),
+            files=tuple(map(Path, names)) if source is None else (),
             manifest=manifest,
             source=source,
             releases=names if source is not None else (),
@@ -122,16 +120,6 @@ class PublishCommand(ConnectingCommand):
             connection=self.connection(),
             cancelling=cancelled_by_signals,
         )
-
-    def _files(self, names: tuple[str, ...]) -> tuple[Path, ...]:
-        for name in names:
-            if name in COMMANDS and not Path(name).exists():
-                msg = f"{name} is not an option of `publish`, and no file {name} found"
-                raise UsageError(msg)
-            if "." not in name and not Path(name).exists() and (meant := nearest(name, COMMANDS)):
-                msg = f"no file {name} found"
-                raise UsageError(msg, hint=f"Did you mean the command `{self.program} {meant}`?")
-        return tuple(map(Path, names))
 
 
 class DoctorCommand(ConnectingCommand):

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from publish_all.cli.command import UseCaseCommand
+    from cleo.commands.command import Command
 
 COMMANDS = {
     "build": "build_command:BuildCommand",
@@ -32,6 +32,12 @@ COMMANDS = {
     "version": "version_command:VersionCommand",
     "yank": "registry_commands:YankCommand",
 }
+OF_THE_APPLICATION = {
+    "commands": "overview:CommandsCommand",
+    "completions": "completions:CompletionsCommand",
+    "help": "overview:HelpCommand",
+}
+"""Commands of `publish-all` only: a host has its own."""
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "Set up": ("init", "login", "repositories"),
@@ -44,9 +50,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The commands as `--help` and the reference list them, in the order of a day's work."""
 
 
-def load(name: str, *, as_name: str | None = None) -> UseCaseCommand:
+def load(name: str, *, as_name: str | None = None) -> Command:
     """Import and create a command; `as_name` is its name in a host, such as `publish-all check` in Poetry."""
-    module, _, attribute = COMMANDS[name].partition(":")
-    command: UseCaseCommand = getattr(import_module(f"publish_all.cli.{module}"), attribute)()
+    module, _, attribute = (COMMANDS | OF_THE_APPLICATION)[name].partition(":")
+    command: Command = getattr(import_module(f"publish_all.cli.{module}"), attribute)()
     command.name = as_name or name
     return command
