@@ -8,6 +8,7 @@ from reporting_samples import samples
 
 from publish_all.events import Found
 from publish_all.reporting.github_actions import GitHubReporter
+from publish_all.reporting.reporter import Reporter
 from publish_all.results import FileState, PublishReport
 
 
@@ -18,7 +19,7 @@ def summary(tmp_path):
 
 def test_findings_become_annotations_once(summary):
     err = io.StringIO()
-    reporter = GitHubReporter(err, summary=summary)
+    reporter = GitHubReporter(Reporter(), err, summary=summary)
     with reporter:
         for finding in (samples.REFUSED, samples.REFUSED, samples.NO_INDEX):
             reporter.listener(Found(finding=finding))
@@ -30,7 +31,7 @@ def test_findings_become_annotations_once(summary):
 
 def test_error_is_annotated_with_its_findings(summary):
     err = io.StringIO()
-    GitHubReporter(err, summary=summary).error(samples.CONFLICT)
+    GitHubReporter(Reporter(), err, summary=summary).error(samples.CONFLICT)
     assert [line.split("::")[1] for line in err.getvalue().splitlines()] == [
         "error title=publish-all",
         "error title=PA410 other-bytes-there",
@@ -38,7 +39,7 @@ def test_error_is_annotated_with_its_findings(summary):
 
 
 def test_job_summary(summary, same_as_golden):
-    GitHubReporter(io.StringIO(), summary=summary).show(samples.PARTIAL)
+    GitHubReporter(Reporter(), io.StringIO(), summary=summary).show(samples.PARTIAL)
     same_as_golden("summary.md", summary.read_text(encoding="utf-8"))
 
 
@@ -47,7 +48,7 @@ def test_summary_tells_why_and_what_is_to_be_done(summary):
     repository = replace(
         samples.CORP, releases=(samples.release("kindling-synapse", refused, refused, index="corp.example"),)
     )
-    GitHubReporter(io.StringIO(), summary=summary).show(PublishReport(repositories=(repository,)))
+    GitHubReporter(Reporter(), io.StringIO(), summary=summary).show(PublishReport(repositories=(repository,)))
     told = summary.read_text(encoding="utf-8")
     assert told.count("- PA449 upload-refused: corp refuses the file: the description is too long") == 1
     assert samples.REFUSED.hint in told
@@ -56,25 +57,25 @@ def test_summary_tells_why_and_what_is_to_be_done(summary):
 
 def test_summary_is_appended(summary):
     summary.write_text("before\n")
-    GitHubReporter(io.StringIO(), summary=summary).show(samples.COMPLETE)
+    GitHubReporter(Reporter(), io.StringIO(), summary=summary).show(samples.COMPLETE)
     assert summary.read_text().startswith("before\n## publish-all\n")
 
 
 def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path):
     err = io.StringIO()
-    GitHubReporter(err, summary=tmp_path / "nowhere" / "summary.md").show(samples.COMPLETE)
+    GitHubReporter(Reporter(), err, summary=tmp_path / "nowhere" / "summary.md").show(samples.COMPLETE)
     assert err.getvalue().startswith("::warning title=publish-all::the job summary could not be written: ")
 
 
 def test_no_summary_outside_a_job_and_for_other_results(summary):
-    GitHubReporter(io.StringIO(), summary=None).show(samples.COMPLETE)
-    GitHubReporter(io.StringIO(), summary=summary).show(samples.BUILT)
+    GitHubReporter(Reporter(), io.StringIO(), summary=None).show(samples.COMPLETE)
+    GitHubReporter(Reporter(), io.StringIO(), summary=summary).show(samples.BUILT)
     assert not summary.exists()
 
 
 def test_what_doctor_finds_is_annotated_but_for_notes():
     err = io.StringIO()
-    reporter = GitHubReporter(err, summary=None)
+    reporter = GitHubReporter(Reporter(), err, summary=None)
     reporter.show(samples.DOCTOR)
     lines = err.getvalue().splitlines()
     assert [line.split("::")[1].split(" title=")[0] for line in lines] == ["warning", "error"]

@@ -9,10 +9,9 @@ from reporting_samples import samples
 
 from publish_all.events import Found
 from publish_all.reporting.console import ConsoleReporter
-from publish_all.reporting.github_actions import Several
+from publish_all.reporting.github_actions import GitHubReporter
 from publish_all.reporting.json import JsonReporter
-from publish_all.reporting.make import make_reporter
-from publish_all.reporting.reporter import PlainReporter
+from publish_all.reporting.reporter import PlainReporter, make_reporter
 from publish_all.summaries import Listing
 
 
@@ -52,7 +51,7 @@ def test_github_actions_get_annotations_and_a_summary_besides(tmp_path):
     summary, err = tmp_path / "summary.md", io.StringIO()
     environment = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     reporter = make(err=err, environment=environment)
-    assert isinstance(reporter, Several)
+    assert isinstance(reporter, GitHubReporter)
     with reporter:
         reporter.listener(Found(finding=samples.OTHER_BYTES))
         reporter.show(samples.COMPLETE)
@@ -64,7 +63,7 @@ def test_github_actions_get_annotations_and_a_summary_besides(tmp_path):
 
 def test_plain_and_json_do_not_load_rich():
     code = (
-        "import sys, publish_all.reporting.make as r;"
+        "import sys, publish_all.reporting.reporter as r;"
         "r.make_reporter('text', terminal=False, environment={}); r.make_reporter('json', environment={});"
         "sys.exit('rich' in sys.modules)"
     )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TextIO
+from typing import TextIO
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
-from rich.progress_bar import ProgressBar
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 from rich.text import Text
 
@@ -42,7 +40,6 @@ _DOCTOR_STYLES = {
 # What the live display shows better than lines that stay.
 _LIVE_ONLY = (events.UploadFinished, events.UploadWaiting, events.VerifyWaiting)
 _BAR = 20
-_NAME = 42
 
 
 class ConsoleReporter(Reporter):
@@ -82,101 +79,91 @@ class ConsoleReporter(Reporter):
             console.print(styled(clean(line), styles), soft_wrap=True)
 
 
-class _BarOrText(BarColumn):
-    """The bar of a file, or what there is to say instead."""
-
-    def render(self, task: Task) -> ProgressBar:
-        text: Any = Text(task.fields["facts"], style="dim", no_wrap=True, overflow="ellipsis")
-        return text if task.fields["facts"] else super().render(task)
-
-
 class Display:
-    """The live display: a bar for the repository or the builds, then one for each file on its way."""
+    """The live display: a bar for the repository or the builds, then one for each file that is uploaded."""
 
     def __init__(self, console: Console, *, now: Callable[[], float] = time.monotonic) -> None:
-        name = TextColumn("{task.description}", markup=False)
-        facts = TextColumn("{task.fields[facts]}", markup=False, table_column=Column(no_wrap=True))
-        self._overall = Progress(name, BarColumn(bar_width=_BAR), facts, console=console, get_time=now)
-        self._each = Progress(name, _BarOrText(bar_width=_BAR), console=console, get_time=now)
-        self.picture = Group(self._overall, self._each)
+        bar = BarColumn(bar_width=_BAR, table_column=Column(width=_BAR))
+        text = TextColumn("{task.description}", markup=False)
         # It is drawn by a thread of rich's own.
-        self._live = Live(self.picture, console=console, transient=True, refresh_per_second=10)
+        self.bars = Progress(
+            bar,
+            text,
+            console=console,
+            get_time=now,
+            transient=True,
+            refresh_per_second=10,
+        )
         self._all: TaskID | None = None
         self._files: dict[str, TaskID] = {}
         self._repository: events.RepositoryStarted | None = None
         self._done = 0
-        self._ended_bytes = 0
+        self._sent: dict[str, int] = {}
 
     def follow(self, event: events.Event) -> None:
         """Live while building and uploading only: at other times somebody may be asked for a password."""
         match event:
             case events.BuildStarted():
-                self._begin("build", event.files)
-                what = f"{event.number - 1}/{event.files} files  the {event.kind} of {event.variant or event.project}"
-                self._update(event.number - 1, what)
+                what = f"the {event.kind} of {event.variant or event.project}"
+                text = f"build  {event.number - 1}/{event.files} files  {what}"
+                self._update(text, event.number - 1, event.files)
             case events.BuildFinished() if self._all is not None:
-                self._overall.advance(self._all)
+                self.bars.advance(self._all)
             case events.RepositoryStarted():
-                self._repository, self._done, self._ended_bytes = event, 0, 0
-                self._begin(event.repository, event.size)
+                self._repository, self._done, self._sent = event, 0, {}
                 self._update_repository()
             case events.RepositoryFinished():
                 self.stop()
             case events.StepStarted() if event.step != "verify":
                 self.stop()
-            case events.VerifyWaiting():
-                self._update(None, f"{count(len(event.missing), 'file')} not listed yet")
+            case events.VerifyWaiting() if self._repository is not None:
+                text = f"{event.repository}  {count(len(event.missing), 'file')} not listed yet"
+                self._update(text, self._repository.size, self._repository.size)
             case events.UploadStarted() if event.filename not in self._files:
-                name = f"  {shortened(event.filename, _NAME)}"
-                self._files[event.filename] = self._each.add_task(name, total=max(event.size, 1), facts="")
-            case events.UploadProgressed() | events.UploadWaiting() | events.UploadFinished() if (
-                event.filename in self._files
-            ):
-                self._follow_file(event, self._files[event.filename])
+                task = self.bars.add_task(f"  {event.filename}", total=max(event.size, 1))
+                self._files[event.filename] = task
+            case events.UploadProgressed():
+                note = "  sent, no answer yet" if event.sent >= event.size else ""
+                self._update_file(event.filename, event.sent, note)
+            case events.UploadWaiting():
+                note = f"  waiting {duration(event.seconds)}: {clean(event.reason)}"
+                self._update_file(event.filename, 0, note)
+            case events.UploadFinished() if event.filename in self._files:
+                self._update_file(event.filename, event.size, "")
+                self.bars.remove_task(self._files.pop(event.filename))
+                self._done += 1
                 self._update_repository()
             case _:
                 pass
 
-    def _follow_file(
-        self, event: events.UploadProgressed | events.UploadWaiting | events.UploadFinished, task: TaskID
-    ) -> None:
-        match event:
-            case events.UploadProgressed():
-                sent = "sent, no answer yet" if event.sent >= event.size else ""
-                self._each.update(task, completed=event.sent, facts=sent)
-            case events.UploadWaiting():
-                waiting = f"waiting {duration(event.seconds)}: {clean(event.reason)}"
-                self._each.update(task, completed=0, facts=waiting)
-            case events.UploadFinished():
-                self._each.remove_task(self._files.pop(event.filename))
-                self._done += 1
-                self._ended_bytes += event.size
-
     def stop(self) -> None:
         """Take it down."""
-        self._live.stop()
-        for bars in (self._overall, self._each):
-            for task in list(bars.task_ids):
-                bars.remove_task(task)
+        self.bars.stop()
+        for task in self.bars.task_ids:
+            self.bars.remove_task(task)
         self._all = self._repository = None
         self._files.clear()
 
-    def _begin(self, name: str, total: int) -> None:
-        if self._all is None:
-            self._all = self._overall.add_task(name, total=max(total, 1), facts="")
-        self._live.start()
+    def _update_file(self, name: str, sent: int, note: str) -> None:
+        if name in self._files:
+            self.bars.update(self._files[name], completed=sent, description=f"  {name}{note}")
+            self._sent[name] = sent
+            self._update_repository()
 
     def _update_repository(self) -> None:
         if self._repository is None:
             return
-        sent = self._ended_bytes + round(sum(each.completed for each in self._each.tasks))
-        speed = next((each.speed for each in self._overall.tasks), None)
-        facts = f"{self._done}/{self._repository.files} files  {size(sent)} of {size(self._repository.size)}"
-        self._update(sent, f"{facts}  {size(round(speed))}/s" if speed else facts)
+        sent, whole = sum(self._sent.values()), self._repository
+        speed = next((each.speed for each in self.bars.tasks if each.id == self._all), None)
+        text = f"{whole.repository}  {self._done}/{whole.files} files  {size(sent)} of {size(whole.size)}"
+        self._update(f"{text}  {size(round(speed))}/s" if speed else text, sent, whole.size)
 
-    def _update(self, completed: float | None, facts: str) -> None:
-        if self._all is not None:
-            self._overall.update(self._all, completed=completed, facts=facts)
+    def _update(self, text: str, completed: int, total: int) -> None:
+        """Change the bar over all files."""
+        if self._all is None:
+            self._all = self.bars.add_task(text, total=max(total, 1))
+            self.bars.start()
+        self.bars.update(self._all, description=text, completed=completed)
 
 
 def make_console(stream: TextIO, *, color: bool) -> Console:
@@ -189,11 +176,3 @@ def styled(line: str, more: Mapping[str, str]) -> Text:
     for pattern, style in {**_STYLES, **more}.items():
         text.highlight_regex(pattern, style)
     return text
-
-
-def shortened(name: str, width: int) -> str:
-    """A name without its middle if it is too long: the ends of file names differ."""
-    if len(name) <= width:
-        return name
-    tail = (width - 1) * 2 // 3
-    return f"{name[: width - 1 - tail]}…{name[-tail:]}"

@@ -20,14 +20,27 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 
 class GitHubReporter(Reporter):
-    """Annotations go to `err`, which the runner reads too; the summary of a publish to the file `summary`."""
+    """What `main` shows, and annotations on `err`, which the runner reads too. The summary of a publish goes to the file `summary`."""
 
-    def __init__(self, err: TextIO, *, summary: Path | None) -> None:
+    def __init__(self, main: Reporter, err: TextIO, *, summary: Path | None) -> None:
         super().__init__()
+        self._main = main
         self._err = err
         self._summary = summary
 
+    def listener(self, event: Event) -> None:
+        self._main.listener(event)
+        super().listener(event)
+
+    def release(self) -> None:
+        self._main.release()
+        super().release()
+
+    def close(self) -> None:
+        self._main.close()
+
     def show(self, result: Result) -> None:
+        self._main.show(result)
         if isinstance(result, DoctorReport):
             for each in result.findings:
                 self.find(each)
@@ -42,6 +55,7 @@ class GitHubReporter(Reporter):
             self._annotate("warning", text, "publish-all")
 
     def error(self, error: PublishAllError) -> None:
+        self._main.error(error)
         text = error.message if error.hint is None else f"{error.message}\n{error.hint}"
         self._annotate("error", text, "publish-all")
         for each in error.findings:
@@ -91,31 +105,3 @@ def _rows(report: RepositoryReport) -> Iterator[str]:
 def _text(text: str) -> str:
     """Text that Markdown shows as it is."""
     return "".join(f"\\{each}" if each in r"\`*_[]<>|#" else each for each in clean(text))
-
-
-class Several(Reporter):
-    """Passes everything on to several reporters."""
-
-    def __init__(self, *reporters: Reporter) -> None:
-        super().__init__()
-        self._reporters = reporters
-
-    def listener(self, event: Event) -> None:
-        for each in self._reporters:
-            each.listener(event)
-
-    def release(self) -> None:
-        for each in self._reporters:
-            each.release()
-
-    def show(self, result: Result) -> None:
-        for each in self._reporters:
-            each.show(result)
-
-    def error(self, error: PublishAllError) -> None:
-        for each in self._reporters:
-            each.error(error)
-
-    def close(self) -> None:
-        for each in self._reporters:
-            each.close()
