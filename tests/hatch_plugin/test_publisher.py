@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -192,7 +191,9 @@ def test_usage_errors_end_with_2_and_say_what_to_do(app: App) -> None:
     error = hatch(app, "-o", "varaint=lite").exception
     assert isinstance(error, Exit)
     assert error.code == 2
-    assert app.said == ["error: -o varaint is not a valid option\n  hint: Did you mean -o variant?"]
+    (said,) = app.said
+    assert said.startswith("error: -o varaint is not a valid option\n  hint: Valid options: ")
+    assert "variant" in said
 
 
 def test_initialize_auth_is_refused(app: App) -> None:
@@ -279,15 +280,3 @@ def test_a_folder_without_distributions_is_a_usage_error(app: App) -> None:
     (app.project.location / "empty").mkdir()
     hatch(app, "empty")
     assert "no wheel or sdist found" in app.said[0]
-
-
-@pytest.mark.parametrize("on_path", [False, True])
-def test_hints_name_the_program_that_the_shell_finds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *, on_path: bool
-) -> None:
-    beside = Path(sys.executable).parent
-    monkeypatch.setenv("PATH", str(beside) if on_path else str(tmp_path))
-    publisher = PublishAllPublisher(App(tmp_path, PublishAllPublisher, {}), tmp_path, tmp_path, {}, {})
-    assert publisher.run([f"--directory={tmp_path}", "publish", "--no-build", "--", "nothing.whl"]) == 2
-    program = "publish-all" if on_path else shutil.which("publish-all", path=str(beside)) or "publish-all"
-    assert f"  more: {program} explain PA" in capfd.readouterr().err

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import shlex
-import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +25,6 @@ _OF_HATCH = frozenset(
     {"no-build", "all", "member", "username", "password", "ca-cert", "client-cert", "client-key"}
 )
 _TRUE, _FALSE = frozenset({"", "1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
-_ARCHIVES = (".whl", ".tar.gz")
 
 
 class PublishAllPublisher(PublisherInterface):
@@ -67,9 +62,7 @@ class PublishAllPublisher(PublisherInterface):
 
     def run(self, arguments: list[str]) -> int:
         """Run `publish-all` in this process, so that passwords are not visible in the arguments of a process."""
-        application = PublishAllApplication()
-        application.program = _program()
-        return application.run(ArgvInput(["publish-all", *arguments]))
+        return PublishAllApplication().run(ArgvInput(["publish-all", *arguments]))
 
     def _globals(self, *, interactive: bool) -> Iterator[str]:
         yield f"--directory={self.root}"
@@ -95,20 +88,15 @@ class PublishAllPublisher(PublisherInterface):
         output folder of the project means the files of the last build, without other files in it.
         """
         root, stated = Path(self.root), self._of_project("dist-dir")
-        output = (root / (stated if isinstance(stated, str) else "dist")).resolve()
+        output = root / (stated if isinstance(stated, str) else "dist")
+        if output.resolve() in {(root / each).resolve() for each in artifacts}:
+            if len(artifacts) > 1:
+                msg = f"the output folder {output} cannot be combined with other files"
+                raise UsageError(msg, hint="Use only files, only the folder, or neither.")
+            return []
         found: list[Path] = []
-        for artifact in artifacts:
-            path = root / artifact
-            if path.resolve() == output:
-                if len(artifacts) > 1:
-                    msg = f"{artifact} is the output folder with all built files, and cannot be combined with other files"
-                    raise UsageError(msg, hint="Use only files, only the folder, or neither.")
-                return []
-            inside = (
-                sorted(each for each in path.iterdir() if each.name.endswith(_ARCHIVES))
-                if path.is_dir()
-                else [path]
-            )
+        for path in (root / each for each in artifacts):
+            inside = sorted([*path.glob("*.whl"), *path.glob("*.tar.gz")]) if path.is_dir() else [path]
             if not inside:
                 msg = f"no wheel or sdist found in {path}"
                 raise UsageError(msg, hint="Add the files to publish, or run `hatch build` first.")
@@ -117,12 +105,6 @@ class PublishAllPublisher(PublisherInterface):
 
     def _of_project(self, key: str) -> Any:
         return _at(self.app.project.raw_config, "tool", "publish-all", key)
-
-
-def _program() -> str:
-    """The command to run publish-all in a shell: from PATH, or else next to the Python of Hatch."""
-    beside = shutil.which("publish-all", path=str(Path(sys.executable).parent))
-    return shlex.quote(beside) if beside and shutil.which("publish-all") is None else "publish-all"
 
 
 def _at(found: Any, *keys: str) -> Any:
@@ -163,10 +145,8 @@ def _options(stated: Mapping[str, str]) -> Iterator[str]:
     for key, value in stated.items():
         name = key.replace("_", "-")
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean -o {near[0]}?" if near else "Valid options: " + ", ".join(sorted(known))
             msg = f"-o {key} is not a valid option"
-            raise UsageError(msg, hint=hint)
+            raise UsageError(msg, hint="Valid options: " + ", ".join(sorted(known)))
         yield from _option(known[name], key, value)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -24,6 +24,8 @@ _CAPABILITIES = (19, 38, 21)
 _GRACE_SECONDS = 2.0
 """How long a process has to end after SIGTERM."""
 
+TERMINATION = tuple(getattr(signal, each) for each in ("SIGTERM", "SIGHUP") if hasattr(signal, each))
+"""The signals that ask a process to end. Windows has no SIGHUP."""
 INTERRUPTED = threading.Event()
 """Set by the signal handler of the process: then a wait for another program, such as a keyring, ends at once."""
 
@@ -286,28 +288,28 @@ def attached(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str
     """
     program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
     process = subprocess.Popen([program, *command[1:]], cwd=cwd, env=dict(environment))
-    with _passing_on(process):
+    with on_signals(TERMINATION, process.send_signal), on_signals((signal.SIGINT,), lambda _: None):
         code = process.wait()
     return 128 - code if code < 0 else code
 
 
 @contextlib.contextmanager
-def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """In the block, SIGTERM and SIGHUP are passed on to the process, and SIGINT is ignored."""
+def on_signals(signals: tuple[signal.Signals, ...], handle: Callable[[int], object]) -> Iterator[None]:
+    """Call `handle` for these signals, except ignored ones. Outside of the main thread, for none."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handler(number: int, frame: FrameType | None) -> None:
         del frame
-        if number != signal.SIGINT:
-            process.send_signal(number)
+        handle(number)
 
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    known = [getattr(signal, each) for each in names if hasattr(signal, each)]
-    before = {each: signal.signal(each, handle) for each in known}
+    before = {}
     try:
+        for each in signals:
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                before[each] = signal.signal(each, handler)
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for each, handled in before.items():
+            signal.signal(each, handled)

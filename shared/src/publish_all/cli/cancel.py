@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING
 
-from publish_all._process import INTERRUPTED
+from publish_all._process import INTERRUPTED, TERMINATION, on_signals
 
 if TYPE_CHECKING:
     from publish_all.upload.retry import Cancellation
-
-_TERMINATION = tuple(getattr(signal, each) for each in ("SIGTERM", "SIGHUP") if hasattr(signal, each))
 
 
 @contextmanager
@@ -32,7 +29,7 @@ def cancelled_by_signals() -> Iterator[Cancellation]:
         INTERRUPTED.set()
 
     try:
-        with _handled((signal.SIGINT, *_TERMINATION), cancel):
+        with on_signals((signal.SIGINT, *TERMINATION), cancel):
             yield cancellation
     finally:
         INTERRUPTED.clear()
@@ -51,27 +48,5 @@ def interrupted_by_signals() -> Iterator[None]:
             asked.set()
             raise KeyboardInterrupt(signal.Signals(number).name)
 
-    with _handled(_TERMINATION, interrupt):
+    with on_signals(TERMINATION, interrupt):
         yield
-
-
-@contextmanager
-def _handled(signals: tuple[signal.Signals, ...], handle: Callable[[int], None]) -> Iterator[None]:
-    """Call `handle` for these signals, except ignored ones. Outside of the main thread, for none."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        del frame
-        handle(number)
-
-    before = {}
-    try:
-        for each in signals:
-            if signal.getsignal(each) is not signal.SIG_IGN:
-                before[each] = signal.signal(each, handler)
-        yield
-    finally:
-        for each, handled in before.items():
-            signal.signal(each, handled)
