@@ -161,7 +161,6 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         separate=separate is not False,
         dist_dir=found.config.dist_dir,
         environments=kept.environments,
-        python=kept.python,
         copies=kept.copies,
         member_prefixes=()
         if ours or prefix is not None
@@ -297,7 +296,6 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
         note = "no CI workflow is written, because the only repository is a folder of this machine"
         return InitPlan((pyproject,), (*notes, *((note,) if answers.services else ())))
     changes = [pyproject]
-    notes += _gates_left_out(pipeline.tests, found)
     forms: list[Form] = []
     missing = ""
     for service in answers.services:
@@ -311,19 +309,10 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
                     "dist/*`"
                 )
                 continue
-            if found.migration.stuck:
-                where = "; ".join(found.migration.stuck)
-                missing = (
-                    f"{workflow} is not written, because {where} would publish, too, and cannot be removed "
-                    "automatically: remove the upload from it, and run this command again"
-                )
-                continue
         else:
             path, more = _gitlab_file(found)
             workflow, text = _GITLAB, gitlab_pipeline(pipeline)
         changes.append(_change(path, current(path), text, found))
-        if service is Service.GITHUB:
-            changes += _others_without_publishing(path, found)
         notes += more
         forms += next_steps(
             pipeline,
@@ -331,7 +320,10 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
             link=found.link,
             workflow=workflow,
             new=pipeline.separate and not found.migration.trusted,
-            there={*found.migration.kept.logins, *found.migration.trusted.get(path, ())},
+            there={
+                *found.migration.kept.logins,
+                *(found.migration.trusted if path == found.migration.path else ()),
+            },
         )
     return InitPlan(tuple(changes), tuple(notes), tuple(forms), missing)
 
@@ -359,60 +351,31 @@ def _version_notes(settings: Settings, found: Found) -> Iterator[str]:
         )
 
 
-def _gates_left_out(tests: tuple[str, ...], found: Found) -> Iterator[str]:
-    """Notes on test and lint commands in workflows that publish, if the new workflow does not have them."""
-    text = " ".join(tests)
-    words = set(text.split())
-    runs_pytest = "pytest" in words or "hatch test" in text
-    for gate in found.migration.gates:
-        of_pytest = gate.tool in {"coverage", "pytest", "unittest"} and runs_pytest
-        if not (of_pytest or gate.tool in text or words & {"nox", "tox"}):  # those two may do anything
-            yield (
-                f"{gate.where}: `{gate.command}` runs there, but not in the new workflow: "
-                "add it with --test, as a command that needs only uv"
-            )
-
-
-def _change(path: Path, before: str | None, after: str | None, found: Found) -> Change:
+def _change(path: Path, before: str | None, after: str, found: Found) -> Change:
     return Change(path, path.relative_to(found.repository).as_posix(), before, after)
 
 
 def _github_file(found: Found) -> tuple[Path, list[str]]:
     """Our file, else one made by hand that does nothing else, else a new one. And notes on the others."""
     folder, made = found.repository / FOLDER, found.migration
-    path = found.ours or next(
-        iter(sorted(made.replaceable, key=lambda each: each.name != "publish.yml")), None
-    )
+    path = found.ours or (made.path if made.replaceable else None)
     if path is None:
         other = re.sub(r"[^\w-]+", "-", found.subfolder) or "all"
         names = ("publish.yml", f"publish-{other}.yml")
         path = next((folder / each for each in names if not (folder / each).exists()), folder / names[-1])
     notes = [
-        f"{each.name} is already a trusted publisher on PyPI: register {path.name}, too"
-        for each in made.trusted
-        if each.name != path.name
+        f"{', '.join(steps)} also publishes releases: remove it from there"
+        for each, steps in made.publishing.items()
+        if each != path
     ]
-    stays = set(made.workflows) - {path, *made.replaceable, *made.taken_out}
-    notes += [
-        f"{each.name} is kept, because it publishes for other events than {path.name}"
-        for each in sorted(stays)
-    ]
+    if made.trusted and made.path is not None and made.path.name != path.name:
+        notes.append(f"{made.path.name} is already a trusted publisher on PyPI: register {path.name}, too")
     if found.ours is None and made.kept.logins:
         secrets = ", ".join(dict.fromkeys(each.secret for each in made.kept.logins.values()))
         notes.append(
             f"it authenticates with {secrets}, as before: use `--auth oidc` for trusted publishing to PyPI"
         )
     return path, notes
-
-
-def _others_without_publishing(path: Path, found: Found) -> Iterator[Change]:
-    """The workflows that would publish for the same events as ours, without their publish jobs."""
-    made = found.migration
-    for other in made.replaceable:
-        if other != path:
-            yield _change(other, current(other), None, found)
-    for other, text in made.taken_out.items():
-        yield _change(other, current(other), text, found)
 
 
 def _gitlab_file(found: Found) -> tuple[Path, list[str]]:

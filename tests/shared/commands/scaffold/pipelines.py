@@ -49,7 +49,6 @@ def pipelines() -> Iterator[tuple[str, Pipeline]]:
                 requirement="publish-all[cli,attestations]==0.1.0",
                 logins=LOGINS[number % len(LOGINS)],
                 environments={"pypi": "release"} if number % 2 else {},
-                python="3.12" if number % 5 else "",
                 pages=number % 3 == 0,
             ),
         )

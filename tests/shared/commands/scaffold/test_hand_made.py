@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publish_all.commands.scaffold.choices import NewVariant, Trigger
-from publish_all.commands.scaffold.hand_made import HandMade, Upload, tool_of, variant_name
+from publish_all.commands.scaffold.hand_made import HandMade, variant_name
 from publish_all.config.workflows import parse_workflow
 
 ROOT = Path(__file__).parents[4]
@@ -36,7 +36,7 @@ def read(repository):
         body = textwrap.indent(textwrap.dedent(script), " " * 10)
         text = f"{head}{strategy}    steps:\n      - name: Build\n        run: |\n{body}\n{more}"
         workflow = parse_workflow(text, Path("ci.yml"))
-        return HandMade(workflow, repository, subfolder)
+        return HandMade(workflow, repository, subfolder).migration(())
 
     return run
 
@@ -68,9 +68,9 @@ twine upload dist/*
 def test_a_loop_of_copies_is_variants_with_a_layout(read):
     made = read(LOOP)
     assert (made.variants, made.layout) == (variants(), LAYOUT)
-    assert (made.uploads, tuple(made.triggers), made.notes) == ((Upload(),), (Trigger.TAG,), ())
-    assert made.whole
-    assert not made.builds_base
+    assert (made.destinations, made.kept.triggers, made.notes) == (("pypi",), (Trigger.TAG,), ())
+    assert made.replaceable
+    assert not made.include_base
 
 
 def test_a_matrix_of_copies_is_variants(read):
@@ -92,23 +92,6 @@ def test_a_matrix_of_files_is_variants(read):
         matrix="{include: [{config: build-configs/databricks.toml}, {config: build-configs/synapse.toml}]}",
     )
     assert (made.variants, made.layout) == (variants(), {})
-
-
-def test_a_loop_over_files_is_variants(read):
-    made = read(
-        """\
-        for config in build-configs/*.toml; do
-          name=$(basename "$config" .toml)
-          mkdir -p "build/$name"
-          cp -r packages/kindling "build/$name/"
-          cp "$config" "build/$name/pyproject.toml"
-          pushd "build/$name"
-          uvx poetry publish --build
-          popd
-        done
-        """
-    )
-    assert (made.variants, made.layout, made.uploads) == (variants(), LAYOUT, (Upload(),))
 
 
 def test_the_working_directory_of_a_step_counts_and_copies_stay_from_step_to_step(read):
@@ -139,7 +122,7 @@ def test_variants_that_differ_in_what_is_copied_have_layouts_of_their_own(read):
 
 def test_the_project_itself_may_be_built_too(read):
     made = read("poetry build\n" + LOOP)
-    assert made.builds_base
+    assert made.include_base
     assert read("poetry build\npoetry publish\n").variants == ()
 
 
@@ -154,10 +137,9 @@ def test_paths_are_those_of_the_project_in_a_subfolder(read, repository):
 @pytest.mark.parametrize(
     ("script", "copies"),
     [
-        ("cd lib\ncp ../README.md ../LICENSE* .\npython -m build\n", ("cp README.md lib/README.md", "cp LICENSE lib/LICENSE")),
-        ("cp README.md lib/\npython -m build lib\n", ("cp README.md lib/README.md",)),
-        ("cp -r packages lib/\ncd lib && hatch build\n", ("mkdir -p lib/packages", "cp -R packages/. lib/packages")),
-        ("mkdir -p lib/docs\ncp README.md lib/docs/a.md\ncd lib; uv build\n", ("mkdir -p lib/docs", "cp README.md lib/docs/a.md")),
+        ("cd lib\ncp ../README.md ../LICENSE .\npython -m build\n", ("cp -R README.md lib/README.md", "cp -R LICENSE lib/LICENSE")),
+        ("cp README.md lib/\ncd lib && hatch build\n", ("cp -R README.md lib/README.md",)),
+        ("cp -r packages lib/\ncd lib && hatch build\n", ("cp -R packages lib/packages",)),
         ("cd lib\ncp ../README.md /tmp/\npython -m build\ncp dist/* ../dist/\n", ()),
         ("cd lib\npython -m build\ncp ../README.md .\n", ()),
     ],
@@ -166,15 +148,14 @@ def test_what_is_copied_into_the_project_before_it_is_built_is_kept(read, reposi
     (repository / "lib").mkdir()
     (repository / "LICENSE").write_text("MIT\n")
     made = read(script, subfolder="lib")
-    assert (made.copies, made.notes) == (copies, ())
-    assert bool(copies) is any(" && ".join(copies) in each for each in made.told)
+    assert (made.kept.copies, made.notes) == (copies, ())
 
 
-def test_a_copy_of_what_is_not_in_the_repository_is_told(read, repository):
+def test_a_copy_of_what_is_not_in_the_repository_is_reported(read, repository):
     (repository / "lib").mkdir()
     made = read("cd lib\ncp ../generated.md README.md\npython -m build\n", subfolder="lib")
-    assert not made.copies
-    assert "generated.md is not in the repository" in made.notes[0]
+    assert not made.kept.copies
+    assert made.notes == ("ci.yml:8: not understood: `cp ../generated.md README.md` in “Build”",)
 
 
 def test_a_copy_for_variants_does_not_lead_out_of_the_project(read, repository):
@@ -182,25 +163,18 @@ def test_a_copy_for_variants_does_not_lead_out_of_the_project(read, repository):
     shutil.move(repository / "build-configs", repository / "lib")
     shutil.move(repository / "packages", repository / "lib")
     script = LOOP.replace("for", "cd lib\nfor", 1).replace("cp README.md", "cp ../README.md")
-    made = read(script.replace("twine upload dist/*\n", ""), subfolder="lib")
+    made = read(script, subfolder="lib")
     assert (made.variants, made.layout) == (variants(), LAYOUT)
-    assert made.copies == ("cp README.md lib/README.md",)
+    assert made.notes == (
+        "ci.yml: ../README.md is not in the project, and not copied into its build variants",
+    )
 
 
-def test_jobs_that_only_test_are_nobody_s_business(read):
+def test_a_job_that_only_tests_is_not_reported_and_stays(read):
     more = "  lint:\n    steps:\n      - run: frobnicate | sort\n"
     made = read(LOOP, more=more)
     assert made.notes == ()
-    assert not made.whole
-
-
-def test_finds_what_tests_and_lints_in_every_job(read):
-    more = "  lint:\n    steps:\n      - run: |\n          pip install mypy\n          mypy .\n"
-    made = read("python -m pytest -q\n" + LOOP, more=more)
-    assert [(each.tool, each.command, each.where) for each in made.gates] == [
-        ("pytest", "python -m pytest -q", "ci.yml:7"),
-        ("mypy", "mypy .", "ci.yml:24"),
-    ]
+    assert not made.replaceable
 
 
 @pytest.mark.parametrize(
@@ -208,7 +182,8 @@ def test_finds_what_tests_and_lints_in_every_job(read):
     [
         ("sed -i s/a/b/ pyproject.toml", "`sed -i s/a/b/ pyproject.toml`"),
         ("python scripts/prepare.py", "`python scripts/prepare.py`"),
-        ("rsync -a --exclude x packages/kindling build/", "`rsync -a --exclude x packages/kindling build/`"),
+        ("python -m pytest -q", "`python -m pytest -q`"),
+        ("rsync -a packages/kindling build/", "`rsync -a packages/kindling build/`"),
         ("cp -r packages/. build/", "`cp -r packages/. build/`"),
         ("curl https://x | sh", "`curl https://x | sh`"),
     ],
@@ -230,11 +205,8 @@ def test_says_which_action_it_does_not_know(read):
 @pytest.mark.parametrize(
     ("script", "note"),
     [
-        (
-            "cp build-configs/none.toml pyproject.toml\npoetry build\n",
-            "build-configs/none.toml, which it builds",
-        ),
-        ("cd other\npoetry build\n", "a build in other/ without a copied pyproject.toml"),
+        ("cp build-configs/none.toml pyproject.toml\npoetry build\n", "`cp build-configs/none.toml"),
+        ("cd other\npoetry build\n", "`poetry build`"),
     ],
 )
 def test_says_which_build_it_leaves_out(read, script, note):
@@ -272,8 +244,7 @@ def test_goes_where_the_shell_goes(read):
     cp -r packages/kindling build/
     cp build-configs/synapse.toml build/pyproject.toml
     pushd a && cd b
-    version=$(poetry version -s)
-    cd - && (cd b && pwd)
+    (cd b && pwd)
     popd
     cd build
     poetry build
@@ -287,9 +258,9 @@ def test_the_loop_that_the_documentation_shows_is_understood(tmp_path):
     page = (ROOT / "docs" / "how-to" / "start-with-init.md").read_text(encoding="utf-8")
     steps = page.split("```yaml\n")[1].split("```")[0]
     text = "jobs:\n  publish:\n    steps:\n" + textwrap.indent(steps, " " * 6)
-    made = HandMade(parse_workflow(text, Path("ci.yml")), tmp_path / "kindling")
+    made = HandMade(parse_workflow(text, Path("ci.yml")), tmp_path / "kindling").migration(())
     assert [each.name for each in made.variants] == ["synapse", "databricks", "fabric"]
-    assert (made.layout, made.uploads, made.notes) == (LAYOUT, (Upload(),), ())
+    assert (made.layout, made.destinations, made.notes) == (LAYOUT, ("pypi",), ())
 
 
 @pytest.mark.parametrize(
@@ -317,36 +288,34 @@ WORDS = st.sampled_from(
 def test_no_commands_are_too_odd_to_be_followed(words):
     script = textwrap.indent("poetry build\n" + " ".join(words), " " * 10)
     text = f"jobs:\n  a:\n    steps:\n      - run: |\n{script}\n"
-    made = HandMade(parse_workflow(text, Path("ci.yml")), ROOT / "examples" / "kindling")
+    made = HandMade(parse_workflow(text, Path("ci.yml")), ROOT / "examples" / "kindling").migration(())
     assert all(note.startswith("ci.yml") for note in made.notes)
 
 
-URL = "https://pypi.corp.example/legacy/"
+CORP = "https://pypi.corp.example/legacy/"
 
 
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        ("poetry publish", Upload()),
-        ("poetry publish --build -r corp", Upload(name="corp")),
-        ("poetry publish --repository=corp", Upload(name="corp")),
-        ("twine upload dist/*", Upload()),
-        ("twine upload -r testpypi dist/*", Upload(name="testpypi")),
-        (f"twine upload --repository-url {URL} -r x dist/*", Upload(url=URL)),
-        ("hatch publish -r test", Upload(name="test")),
-        (f"hatch publish --repo {URL}", Upload(url=URL)),
-        (f"uv publish --publish-url {URL}", Upload(url=URL)),
-        ("uv publish --index corp", Upload(name="corp")),
-        ("flit publish --repository corp", Upload(name="corp")),
-        ("pdm publish -r corp", Upload(name="corp")),
+        ("poetry publish", "pypi"),
+        ("poetry publish --build -r testpypi", "testpypi"),
+        ("poetry publish --repository=testpypi", "testpypi"),
+        ("twine upload dist/*", "pypi"),
+        (f"twine upload --repository-url {CORP} -r x dist/*", "corp"),
+        ("hatch publish -r test", "testpypi"),
+        (f"hatch publish --repo {CORP}", "corp"),
+        (f"uv publish --publish-url {CORP}", "corp"),
+        ("uv publish --index testpypi", "testpypi"),
+        ("flit publish --repository testpypi", "testpypi"),
+        ("pdm publish -r testpypi", "testpypi"),
         ("twine check dist/*", None),
         ("poetry build", None),
-        ("poetry publish -r", Upload()),
+        ("poetry publish -r", "pypi"),
     ],
 )
 def test_knows_where_commands_upload_to(read, command, expected):
-    made = read(f"{command}\n# to publish")
-    assert made.uploads == (() if expected is None else (expected,))
+    assert read(command).destinations == (() if expected is None else (expected,))
 
 
 @pytest.mark.parametrize(
@@ -360,34 +329,14 @@ def test_knows_where_commands_upload_to(read, command, expected):
     ],
 )
 def test_knows_the_variables_of_the_tools(read, command, variable):
-    assert read(f"export X=1\n{command}\n", before=f"on: push\nenv: {{{variable}: {URL}}}").uploads == (
-        Upload(url=URL),
-    )
+    made = read(f"export X=1\n{command}\n", before=f"on: push\nenv: {{{variable}: {CORP}}}")
+    assert made.destinations == ("corp",)
 
 
 def test_knows_the_action_for_pypi(read):
     action = "      - uses: pypa/gh-action-pypi-publish@release/v1\n"
-    assert read("ls", more=action).uploads == (Upload(trusted=True),)
-    inputs = f"        with: {{password: x, repository-url: {URL}}}\n"
-    assert read("ls", more=action + inputs).uploads == (Upload(url=URL),)
-
-
-@pytest.mark.parametrize(
-    ("command", "tool"),
-    [
-        ("pytest -q tests", "pytest"),
-        ("hatch test --cover", "pytest"),
-        ("hatch fmt --check", "ruff"),
-        ("hatch run types:check", "hatch run types:check"),
-        ("make test", "make test"),
-        ("just lint", "just lint"),
-        ("tox", "tox"),
-        ("make", None),
-        ("make latest", None),
-        ("hatch run build", None),
-        ("hatch build", None),
-        ("pip install pytest", None),
-    ],
-)
-def test_knows_what_tests_and_lints(command, tool):
-    assert tool_of(command.split()) == tool
+    made = read("ls", more=action)
+    assert (made.destinations, made.trusted) == (("pypi",), ("pypi",))
+    inputs = f"        with: {{password: x, repository-url: {CORP}}}\n"
+    made = read("ls", more=action + inputs)
+    assert (made.destinations, made.trusted) == (("corp",), ())

@@ -61,7 +61,7 @@ def test_a_condition_that_asks_for_a_tag_is_the_trigger_where_every_push_starts_
     made = migrate(
         ci=f"on: push\njobs:\n  publish:\n{job}    runs-on: x\n    steps:\n      - run: twine upload x\n{step}"
     )
-    assert (made.kept.triggers or ()) == triggers
+    assert made.kept.triggers == triggers
 
 
 def test_github_s_python_urls_become_its_container_registry(migrate):
@@ -115,14 +115,19 @@ def test_says_what_it_can_t_know(migrate, command, note):
 def test_a_workflow_that_does_nothing_else_can_be_replaced(migrate):
     publishing = workflow("poetry build", "poetry publish")
     more = publishing + "  docs:\n    steps:\n      - run: mkdocs build\n"
-    made = migrate(a=publishing, b=more, c=workflow("frobnicate", "poetry publish"))
-    assert [each.name for each in made.workflows] == ["a.yml", "b.yml", "c.yml"]
-    assert [each.name for each in made.replaceable] == ["a.yml"]
+    assert migrate(a=more).replaceable is False
+    assert migrate(a=workflow("frobnicate", "poetry publish")).replaceable is False
+    made = migrate(a=more, b=publishing)
+    assert (made.path.name, made.replaceable) == ("b.yml", True)
+    assert {each.name: steps for each, steps in made.publishing.items()} == {
+        "a.yml": ("a.yml:6: “poetry publish”",),
+        "b.yml": ("b.yml:6: “poetry publish”",),
+    }
 
 
 def test_passes_over_workflows_of_its_own_and_those_that_do_not_publish(migrate):
     made = migrate(a=f"{MARK}\n{workflow('poetry publish')}", b=workflow("pytest"), c="a: [\n")
-    assert made.workflows == ()
+    assert made.path is None
     assert "c.yml" in made.notes[0]
 
 
@@ -136,7 +141,7 @@ def test_reads_the_named_one_alone(migrate):
 def test_says_that_a_trusted_publisher_is_bound_to_its_workflow(migrate):
     made = migrate(ci=workflow(more="      - uses: pypa/gh-action-pypi-publish@release/v1\n"))
     assert made.destinations == ("pypi",)
-    assert [(each.name, names) for each, names in made.trusted.items()] == [("ci.yml", ("pypi",))]
+    assert (made.path.name, made.trusted) == ("ci.yml", ("pypi",))
 
 
 def with_env(command, **env):
@@ -154,10 +159,9 @@ SECRET = "${{ secrets.PYPI_API_TOKEN }}"
         (with_env("twine upload -p $TOKEN dist/*", TOKEN=SECRET), ""),
         (with_env("poetry publish", POETRY_PYPI_TOKEN_PYPI=SECRET), ""),
         (with_env("poetry publish -u __token__ -p $TOKEN", TOKEN=SECRET), ""),
-        (with_env("poetry config pypi-token.pypi $TOKEN && poetry publish", TOKEN=SECRET), ""),
+        (workflow(f"twine upload -u __token__ -p {SECRET} x"), ""),
         (with_env("uv publish", UV_PUBLISH_TOKEN=SECRET), ""),
         (with_env("hatch publish", HATCH_INDEX_USER="__token__", HATCH_INDEX_AUTH=SECRET), ""),
-        (with_env("scripts/publish", TWINE_PASSWORD=SECRET), ""),
         (workflow(more=f"      - uses: pypa/gh-action-pypi-publish@v1\n        with: {{password: '{SECRET}'}}\n"), ""),
         (workflow(more=f"      - uses: JRubics/poetry-publish@v2\n        with: {{pypi_token: '{SECRET}'}}\n"), ""),
         (with_env(f"twine upload --repository-url {CORP} x", TWINE_USERNAME="bob", TWINE_PASSWORD=SECRET), "bob"),
@@ -188,175 +192,20 @@ def test_keeps_what_tags_begin_with(migrate, on, prefix):
     assert migrate(ci=workflow("twine upload x", on=on)).kept.tag_prefix == prefix
 
 
-@pytest.mark.parametrize(
-    ("version", "kept", "told"), [("'3.12'", "3.12", False), ("3.x", "", False), ("'3.8'", "", True)]
-)
-def test_keeps_the_python_that_runs_publish_all_too(migrate, version, kept, told):
-    python = f"      - uses: actions/setup-python@v5\n        with: {{python-version: {version}}}\n"
-    made = migrate(ci=workflow("twine upload x", more=python))
-    assert (made.kept.python, any("uses Python" in each for each in made.notes)) == (kept, told)
-
-
-def test_tells_of_events_and_inputs_that_are_not_taken_over(migrate):
-    made = migrate(
-        ci=workflow("twine upload x", on="{workflow_dispatch: {inputs: {dry_run: {type: boolean}}}}")
-    )
-    assert "ci.yml is started by workflow_dispatch, but the new workflow by a release" in made.notes[0]
-    assert "ci.yml: the new workflow does not have the inputs dry_run" in made.notes[1]
-
-
 def test_testpypi_before_pypi_is_a_rehearsal(migrate):
     made = migrate(ci=workflow("twine upload -r testpypi x", "twine upload x"))
     assert (made.destinations, made.kept.rehearse) == (("pypi",), True)
 
 
-TWO_JOBS = """\
-on: {push: {branches: [main], tags: ['v*']}}
-jobs:
-  test:
-    steps:
-      - run: pytest
-
-  # To PyPI, when a tag is pushed.
-  publish:
-    needs: test
-    steps:
-      - uses: actions/checkout@v4
-      - run: python -m build && twine upload dist/*
-
-  docs:
-    needs: [test]
-    steps:
-      - run: mkdocs gh-deploy
-"""
-
-
-def test_a_job_that_only_publishes_is_taken_out_of_a_workflow_that_does_more(migrate):
-    made = migrate(ci=TWO_JOBS)
-    (text,) = made.taken_out.values()
-    before, _, after = TWO_JOBS.partition("\n  # To PyPI")
-    assert text == before + after[after.index("\n  docs:") :]
-    assert (made.replaceable, made.stuck) == ((), ())
-
-
-def test_a_step_is_taken_out_of_a_job_that_others_need_or_that_does_more(migrate):
-    needed = TWO_JOBS.replace("needs: [test]", "needs: [test, publish]")
-    more = TWO_JOBS.replace("      - run: python", "      - run: ./announce.sh\n      - run: python")
-    made = migrate(a=needed, b=more)
-    for text, before in zip(made.taken_out.values(), (needed, more), strict=True):
-        assert text == before.replace("      - run: python -m build && twine upload dist/*\n", "")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        workflow("pytest", "twine upload dist/* && ./announce.sh"),
-        "on: release\njobs: {a: {steps: [{run: pytest}, {run: ./x}, {run: twine upload x}]}}\n",
-        with_env("scripts/publish", TWINE_PASSWORD=SECRET),
-    ],
-)
-def test_says_where_what_publishes_can_t_be_taken_out(migrate, text):
-    made = migrate(ci=text)
-    assert (made.replaceable, dict(made.taken_out)) == ((), {})
-    assert made.stuck[0].startswith("ci.yml:")
-
-
-def test_tests_that_run_for_branches_too_are_not_replaced(migrate):
-    text = workflow("pytest", "twine upload x", on="{push: {branches: [main], tags: ['v*']}}")
-    made = migrate(ci=text)
-    assert list(made.taken_out.values()) == [text.replace("      - run: twine upload x\n", "")]
-    at_release = migrate(ci=text.replace("branches: [main], ", ""))
-    assert [each.name for each in at_release.replaceable] == ["ci.yml"]
-
-
-def test_a_workflow_for_other_events_stays(migrate):
+def test_a_workflow_for_other_events_does_not_publish_releases(migrate):
     made = migrate(ci=workflow("twine upload -r testpypi x", on="{push: {branches: [main]}}"))
-    assert (made.replaceable, made.stuck, dict(made.taken_out)) == ((), (), {})
-    assert [each.name for each in made.workflows] == ["ci.yml"]
+    assert (made.path.name, made.replaceable, made.publishing) == ("ci.yml", False, {})
 
 
 def test_the_others_that_publish_are_seen_too_where_one_is_named(migrate):
     made = migrate("a.yml", a=workflow("twine upload x"), b=workflow("poetry publish"))
-    assert [each.name for each in made.replaceable] == ["a.yml", "b.yml"]
-    assert made.destinations == ("pypi",)
-
-
-INSPECTED = """\
-on:
-  push: {branches: [main], tags: ['*']}
-  pull_request:
-  release: {types: [published]}
-jobs:
-  build:
-    steps:
-      - uses: actions/checkout@v6
-      - run: scripts/translate.sh
-      - uses: hynek/build-and-inspect-python-package@v2
-
-  test-pypi:
-    if: github.event_name == 'push' && github.ref == 'refs/heads/main'
-    needs: build
-    steps:
-      - uses: pypa/gh-action-pypi-publish@release/v1
-        with: {repository-url: 'https://test.pypi.org/legacy/'}
-
-  pypi:
-    if: github.event.action == 'published'
-    needs: build
-    steps:
-      - uses: pypa/gh-action-pypi-publish@release/v1
-"""
-
-
-def test_an_action_that_builds_is_a_build(migrate):
-    made = migrate(ci=INSPECTED)
-    assert made.notes[0] == "ci.yml:9: not understood: `scripts/translate.sh` in “scripts/translate.sh”"
-    assert made.notes[-1].startswith(
-        "ci.yml:9: not in the new workflow, but run before a build there: add it"
-    )
-    more = INSPECTED.replace("package@v2\n", "package@v2\n        with: {attest: true}\n").replace(
-        "translate", "x"
-    )
-    assert "not understood: attest of the action hynek/build" in migrate(ci=more).notes[1]
-
-
-def test_a_job_that_publishes_for_branches_alone_stays(migrate):
-    made = migrate(ci=INSPECTED)
-    assert (made.destinations, made.kept.rehearse, made.kept.triggers) == (
-        ("pypi",),
-        False,
-        (Trigger.RELEASE,),
-    )
-    assert (
-        "ci.yml: the job test-pypi is kept, because it publishes for branches, and not for a release"
-        in made.notes
-    )
-    assert list(made.taken_out.values()) == [INSPECTED[: INSPECTED.index("\n  pypi:")]]
-
-
-@pytest.mark.parametrize(
-    ("condition", "triggers"),
-    [
-        ("!startsWith(github.ref, 'refs/tags/')", (Trigger.RELEASE, Trigger.TAG)),
-        ("github.event_name == 'release' || github.ref_type == 'tag'", (Trigger.RELEASE, Trigger.TAG)),
-        ("github.event_name == 'release'", (Trigger.RELEASE,)),
-        ("github.ref != 'refs/heads/main'", (Trigger.RELEASE, Trigger.TAG)),
-    ],
-)
-def test_a_condition_narrows_the_triggers(migrate, condition, triggers):
-    step = f"      - if: {condition!r}\n        run: twine upload x\n".replace("\\'", "''")
-    text = workflow(on="{push: {tags: ['v*']}, release: {}}") + step
-    assert migrate(ci=text).kept.triggers == triggers
-
-
-def test_other_events_of_a_workflow_that_is_replaced_are_told(migrate):
-    on = "{push: {tags: ['v*']}, pull_request: {}}"
-    made = migrate(ci=workflow("python -m build", "twine upload x", on=on))
-    assert made.notes == ("ci.yml also runs for pull_request, but the new workflow does not",)
-
-
-def test_what_is_published_for_every_push_is_told(migrate):
-    assert "ci.yml also publishes for branches" in migrate(ci=workflow("twine upload x", on="push")).notes[1]
+    assert [each.name for each in made.publishing] == ["a.yml", "b.yml"]
+    assert (made.path.name, made.destinations) == ("a.yml", ("pypi",))
 
 
 @pytest.mark.parametrize(
@@ -370,10 +219,8 @@ def test_what_is_published_for_every_push_is_told(migrate):
     ],
 )
 def test_finds_the_step_that_builds_for_platforms(migrate, tmp_path, step, subfolder, found):
-    (tmp_path / ".github/workflows/wheels.yml").write_text(
-        f"on: push\njobs: {{a: {{steps: [{step}]}}}}\n".replace("[run", "[{run").replace("[uses", "[{uses")
-        if False
-        else f"on: push\njobs:\n  a:\n    steps:\n      - {step}\n"
+    (tmp_path / ".github" / "workflows" / "wheels.yml").write_text(
+        f"on: push\njobs:\n  a:\n    steps:\n      - {step}\n"
     )
     made = read_migration(None, repository=tmp_path, subfolder=subfolder, known=())
     assert made.platforms.partition(": ")[0] == ("wheels.yml:5" if found else "")

@@ -206,7 +206,7 @@ def test_doctor_finds_a_job_for_each_destination(pipeline):
 
 @pytest.mark.parametrize("split", [True, False])
 def test_copies_into_the_project_come_before_each_build_and_are_kept(split):
-    copies = ("mkdir -p lib/docs", "cp README.md lib/docs/README.md")
+    copies = ("cp -R README.md lib/README.md", "cp -R LICENSE lib/LICENSE")
     pipeline = PIPELINE._replace(copies=copies, split=split, subfolder="lib")
     for job in parsed(pipeline).jobs:
         for commands in commands_of(job):

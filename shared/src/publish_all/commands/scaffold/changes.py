@@ -35,12 +35,12 @@ def masked(text: str) -> str:
 
 
 class Change(NamedTuple):
-    """A change of one file. `before` is None for a new file, `after` for a removed one; `name` is for messages."""
+    """A change of one file. `before` is None for a new file; `name` is for messages."""
 
     path: Path
     name: str
     before: str | None
-    after: str | None
+    after: str
 
     @property
     def needed(self) -> bool:
@@ -48,15 +48,14 @@ class Change(NamedTuple):
 
     @property
     def verb(self) -> str:
-        return "create" if self.before is None else "remove" if self.after is None else "change"
+        return "create" if self.before is None else "change"
 
     @property
     def diff(self) -> str:
         """The change as a unified diff, with credentials masked."""
         old = "/dev/null" if self.before is None else f"a/{self.name}"
-        new = "/dev/null" if self.after is None else f"b/{self.name}"
-        before, after = ((each or "").splitlines() for each in (self.before, self.after))
-        return masked("\n".join(difflib.unified_diff(before, after, old, new, lineterm="")))
+        before, after = (self.before or "").splitlines(), self.after.splitlines()
+        return masked("\n".join(difflib.unified_diff(before, after, old, f"b/{self.name}", lineterm="")))
 
 
 def current(path: Path) -> str | None:
@@ -81,9 +80,6 @@ def write(changes: Iterable[Change]) -> None:
             msg = f"{each.path} has changed meanwhile; nothing was written"
             raise ConfigurationError(msg, hint="Run the command again.")
     try:
-        write_all({each.path: each.after.encode() for each in changes if each.after is not None})
+        write_all({each.path: each.after.encode() for each in changes})
     except VersionError as error:
         raise ConfigurationError(error.message) from error
-    for each in changes:
-        if each.after is None:
-            each.path.unlink()

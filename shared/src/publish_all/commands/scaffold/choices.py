@@ -35,8 +35,7 @@ class Login(NamedTuple):
 class Kept(NamedTuple):
     """The choices in an existing workflow, which the new one keeps; None and empty if it has none.
 
-    `logins` and `environments` are by destination. `python` is the version that it builds with. `copies` are the
-    commands that copy files of the repository into the project before.
+    `logins` and `environments` are by destination. `copies` are the commands that copy files of the repository into the project before.
     """
 
     triggers: tuple[Trigger, ...] = ()
@@ -47,7 +46,6 @@ class Kept(NamedTuple):
     separate: bool | None = None
     logins: Mapping[str, Login] = EMPTY
     environments: Mapping[str, str] = EMPTY
-    python: str = ""
     copies: tuple[str, ...] = ()
     pages: bool = False
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -16,7 +15,6 @@ from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold import choices
 from publish_all.commands.scaffold.changes import current
 from publish_all.commands.scaffold.github_workflow import kept_in
-from publish_all.commands.scaffold.gitlab_pipeline import kept_in_pipeline
 from publish_all.commands.scaffold.hand_made import Migration, read_migration, read_values, variant_name
 from publish_all.commands.scaffold.project_tests import commands_that_test
 from publish_all.commands.scaffold.tool_source import Source
@@ -26,7 +24,7 @@ from publish_all.config.load import parse_toml, read_text, search_pyproject
 from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
 from publish_all.config.parse import parse_project
 from publish_all.config.tools import read_tools
-from publish_all.config.workflows import Workflow, load_yaml, read_workflows
+from publish_all.config.workflows import Workflow, read_workflows
 from publish_all.errors import ConfigurationError, UsageError, VersionError
 from publish_all.variants.setup_files import name_in_setup_files, stated_in_setup_py
 from publish_all.version.attribute import read_attribute
@@ -89,7 +87,7 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
     known, notes = _known(config, runtime)
     migration = read_migration(from_workflow, repository=repository, subfolder=subfolder, known=known)
     ours = _own_workflow(repository, subfolder)
-    kept = kept_in(ours) if ours is not None else _kept_in_pipeline(repository)
+    kept = kept_in(ours) if ours is not None else None
     variants, layout = migration.variants, migration.layout
     if config.variants:
         variants, layout = (), EMPTY
@@ -123,16 +121,6 @@ def _own_workflow(repository: Path, subfolder: str) -> Workflow | None:
         folders = set(re.findall(r"publish-all -C (.+?) (?:publish|build)\b", text))
         if choices.is_ours(text) and folders == ({shlex.quote(subfolder)} if subfolder else set()):
             return each
-    return None
-
-
-def _kept_in_pipeline(repository: Path) -> choices.Kept | None:
-    """The choices in a GitLab pipeline written by `init`; None for other pipelines, or without one."""
-    for path in (repository / ".gitlab-ci.yml", repository / ".gitlab" / "publish.yml"):
-        text = current(path) or ""
-        if choices.is_ours(text):
-            with suppress(ConfigurationError):  # edited since, and not valid YAML any more
-                return kept_in_pipeline(load_yaml(text, path))
     return None
 
 

@@ -17,13 +17,11 @@ from publish_all.commands.scaffold.pipeline import (
     Noted,
     Pipeline,
     PublishJob,
-    WrittenJob,
-    kept_of,
     token_variable,
     yaml_lines,
 )
 from publish_all.config.model import EMPTY
-from publish_all.config.workflows import Job, Workflow
+from publish_all.config.workflows import Workflow
 
 
 class Action(NamedTuple):
@@ -65,6 +63,7 @@ name: publish
 _TITLES = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages", "releases": "GitHub releases"}
 _READ = {"contents": Noted("read", "for actions/checkout")}
 _SECRET = re.compile(r"\$\{\{\s*secrets\.(\w+)\s*\}\}")
+_DESTINATION = re.compile(r"\bpublish-all\b.* publish -r '?([\w.-]+)")
 _NEW_PROJECTS = (
     "# Each new project on PyPI needs its own pending publisher, which needs its own environment.\n"
     "# Once the projects exist, one job with one environment is enough."
@@ -119,18 +118,18 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         commands = "\n".join(line.strip() for each in pipeline.tests for line in each.splitlines())
         folder = {"working-directory": pipeline.subfolder} if pipeline.subfolder else {}
         test = {"name": "Run the tests", **folder, "run": commands}
-        yield "test", _job("Test", _READ, [*_start(pipeline), test])
+        yield "test", _job("Test", _READ, [*_start(), test])
         first = ("test",)
     if pipeline.split:
         build = {"name": "Build and check", "run": "\n".join(pipeline.build_commands)}
         paths = f"{pipeline.folder}/\n{MANIFEST}"
         keep = UPLOAD_ARTIFACT.step(name="dist", path=paths, if_no_files_found="error")
-        steps = [*_start(pipeline), build, {"name": "Keep the files for the publish jobs", **keep}]
+        steps = [*_start(), build, {"name": "Keep the files for the publish jobs", **keep}]
         yield "build", _job("Build", _READ, steps, needs=first)
         first = ("build",)
     else:
         check = {"name": "Check, and build each sdist", "run": "\n".join(pipeline.check_commands)}
-        yield "check", _job("Check", _READ, [*_start(pipeline), check], needs=first)
+        yield "check", _job("Check", _READ, [*_start(), check], needs=first)
         first = ("check",)
     before: tuple[str, ...] = first
     for repository in pipeline.destinations:
@@ -142,14 +141,13 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "pages", _pages_job(pipeline, pipeline.site_of)
 
 
-def _start(pipeline: Pipeline) -> list[dict[str, Any]]:
-    python = {"python_version": pipeline.python} if pipeline.python else {}
+def _start() -> list[dict[str, Any]]:
     no_cache = Noted(value=False, comment="a release must not use files from other jobs")
     return [
         CHECKOUT.step(
             fetch_depth=Noted(0, "all commits and tags, to find the version"), persist_credentials=False
         ),
-        SETUP_UV.step(**python, enable_cache=no_cache),
+        SETUP_UV.step(enable_cache=no_cache),
     ]
 
 
@@ -197,7 +195,7 @@ def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]
         **DOWNLOAD_ARTIFACT.step(name="dist", path="."),
     }
     publish = {"name": "Publish", "run": "\n".join(job.commands), "env": _environment(job)}
-    steps = [*_start(pipeline), *([fetch] if pipeline.split else []), publish]
+    steps = [*_start(), *([fetch] if pipeline.split else []), publish]
     return _job(title, permissions, steps, needs=needs, **more)
 
 
@@ -215,7 +213,7 @@ def _pages_job(pipeline: Pipeline, repository: str) -> dict[str, Any]:
             "pages": Noted("write", "to deploy the site"),
             "id-token": Noted("write", "to prove that the site comes from this workflow"),
         },
-        [*_start(pipeline), write, keep, {"name": "Deploy the site", "id": "deploy", **DEPLOY_PAGES.step()}],
+        [*_start(), write, keep, {"name": "Deploy the site", "id": "deploy", **DEPLOY_PAGES.step()}],
         needs=needs,
         **{
             "if": "${{ " + "\n  && ".join(clauses) + " }}",
@@ -260,23 +258,34 @@ def _environment(job: PublishJob) -> dict[str, str]:
 
 def kept_in(workflow: Workflow) -> Kept:
     """The choices in a file of `github_workflow`, including changes by the user."""
+    jobs = {each.key: each for each in workflow.jobs}
+    commands = {
+        key: [line for step in job.steps for line in (step.run or "").splitlines()]
+        for key, job in jobs.items()
+    }
+    logins: dict[str, Login] = {}
+    environments: dict[str, str] = {}
+    for key, job in jobs.items():
+        destination = _DESTINATION.search("\n".join(commands[key]))
+        if destination is None:
+            continue
+        stated = {name.rpartition("_")[2]: value for name, value in job.steps[-1].env.items()}
+        if secret := _SECRET.fullmatch(stated.get("TOKEN") or stated.get("PASSWORD") or ""):
+            logins[destination[1]] = Login(secret[1], stated.get("USERNAME", ""))
+        if job.environment and not key.endswith("-itself"):
+            environments[destination[1]] = job.environment.removesuffix("-${{ matrix.project }}")
     tags = workflow.tags
     events = {Trigger.RELEASE: "release" in workflow.triggers, Trigger.TAG: bool(tags)}
-    steps = [step for job in workflow.jobs for step in job.steps]
-    return kept_of(map(_written, workflow.jobs))._replace(
+    copies = (command for each in commands.values() for command in each if command.startswith("cp "))
+    return Kept(
         triggers=tuple(each for each, stated in events.items() if stated),
         tag_prefix=tags[0].removesuffix("[0-9]*") if tags else None,
+        tests=tuple(commands.get("test", ())),
+        rehearse="testpypi" in jobs,
+        split="build" in jobs,
         separate=any(job.matrix != (EMPTY,) for job in workflow.jobs),
-        python=next((each.inputs["python-version"] for each in steps if "python-version" in each.inputs), ""),
-    )
-
-
-def _written(job: Job) -> WrittenJob:
-    ends = {key.rpartition("_")[2]: value for step in job.steps for key, value in step.env.items()}
-    secret = _SECRET.fullmatch(ends.get("TOKEN") or ends.get("PASSWORD") or "")
-    return WrittenJob(
-        job.key,
-        tuple(line for step in job.steps for line in (step.run or "").splitlines()),
-        job.environment or "",
-        Login(secret[1], ends.get("USERNAME", "")) if secret is not None else None,
+        logins=logins,
+        environments=environments,
+        copies=tuple(dict.fromkeys(copies)),
+        pages="pages" in jobs,
     )

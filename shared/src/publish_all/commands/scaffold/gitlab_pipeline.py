@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from publish_all._toml import table
-from publish_all.commands.scaffold.choices import MARK, Kept, Login, Trigger
+from publish_all.commands.scaffold.choices import MARK
 from publish_all.commands.scaffold.pipeline import (
-    DESTINATION,
     EVERYTHING,
     MANIFEST,
-    PUBLIC,
     Noted,
     Pipeline,
     PublishJob,
-    WrittenJob,
-    kept_of,
     token_variable,
     yaml_lines,
 )
@@ -54,10 +49,9 @@ def gitlab_pipeline(pipeline: Pipeline) -> str:
     if pipeline.trusted:
         text = "How to authenticate to PyPI: trusted publishing, or a token in PUBLISH_ALL_PYPI_TOKEN"
         variables["AUTH"] = _choice(text, ("oidc", "token"))
-    python = {"UV_PYTHON": pipeline.python} if pipeline.python else {}
     common = {
         "image": IMAGE,
-        "variables": {"GIT_DEPTH": Noted("0", "all commits and tags, to find the version"), **python},
+        "variables": {"GIT_DEPTH": Noted("0", "all commits and tags, to find the version")},
     }
     parts: list[dict[str, Any]] = [
         {"stages": tuple(each for each, wanted in stages.items() if wanted)},
@@ -136,30 +130,3 @@ def _rules(pipeline: Pipeline, repository: str | None = None) -> list[dict[str, 
     if repository is not None and len(pipeline.destinations) > 1:
         by_hand += f' && ($REPOSITORY == "{repository}" || $REPOSITORY == "{EVERYTHING}")'
     return [{"if": f"$CI_COMMIT_TAG =~ /^({prefix})[0-9]/"}, {"if": by_hand}]
-
-
-def kept_in_pipeline(values: Mapping[str, Any]) -> Kept:
-    """The choices in a file of `gitlab_pipeline`, including changes by the user."""
-    tables = {key: each for key, each in values.items() if isinstance(each, Mapping)}
-    jobs = {key: each for key, each in tables.items() if "script" in each}
-    rules = "\n".join(str(each.get("rules")) for each in jobs.values())
-    prefix = re.search(r"CI_COMMIT_TAG =~ /\^\((.*?)\|?\)\[0-9\]/", rules)
-    return kept_of(_written(key, each) for key, each in jobs.items())._replace(
-        triggers=(Trigger.TAG,),
-        tag_prefix=prefix[1].replace("\\", "") if prefix else None,
-        separate=any("parallel" in each for each in jobs.values()),
-        python=str(table(values, ".release", "variables").get("UV_PYTHON", "")),
-    )
-
-
-def _written(key: str, job: Mapping[str, Any]) -> WrittenJob:
-    script = job["script"]
-    commands = tuple(map(str, script)) if isinstance(script, list) else tuple(str(script).splitlines())
-    destination = DESTINATION.search("\n".join(commands))
-    name = destination[1] if destination is not None else ""
-    return WrittenJob(
-        key,
-        commands,
-        str(table(job, "environment").get("name") or ""),
-        Login(f"{token_variable(name)}_TOKEN") if name in PUBLIC and "id_tokens" not in job else None,
-    )

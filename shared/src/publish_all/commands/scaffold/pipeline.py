@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from publish_all.commands.scaffold.choices import Kept, Login, Service, Trigger
+from publish_all.commands.scaffold.choices import Login, Service, Trigger
 from publish_all.config.model import EMPTY
 
 PUBLIC = ("pypi", "testpypi")
@@ -17,14 +17,6 @@ PUBLIC = ("pypi", "testpypi")
 EVERYTHING = "all of them"
 MANIFEST = "publish-all-manifest.json"
 """The list of files and their hashes, which the build job passes to the publish jobs."""
-
-COPY = re.compile(r"(cp|mkdir -p) ")
-"""A command in front of a build that puts files into the project."""
-
-DESTINATION = re.compile(r"\bpublish-all\b.* publish -r '?([\w.-]+)")
-"""A command of ours that publishes, with the repository that it publishes to."""
-
-_OF_MATRIX = re.compile(r"-\$(?:PROJECT|\{\{ matrix\.project \}\})$")
 
 OWN_TOKEN = ("github", "releases")
 """The repositories for which the own token of a job on GitHub is enough."""
@@ -64,7 +56,7 @@ class Pipeline(NamedTuple):
     is the project's folder in the repository, empty for its root. `separate` gives each new project of
     a public index its own job and environment, which pending publishers need. `requirement`
     installs publish-all from the folder `wheels`, or from an index if empty. A public index with an entry in `logins`
-    uses that secret instead of the identity of the job. `environments` are names by destination, `python` is the version to test and build with.
+    uses that secret instead of the identity of the job. `environments` are names by destination.
     `copies` are commands that come before each build. `pages` puts a static index on GitHub Pages. `member_prefixes`
     are the prefixes of the tags of workspace members, if each has its own.
     """
@@ -83,7 +75,6 @@ class Pipeline(NamedTuple):
     dist_dir: str = "dist"
     logins: Mapping[str, Login] = EMPTY
     environments: Mapping[str, str] = EMPTY
-    python: str = ""
     copies: tuple[str, ...] = ()
     pages: bool = False
     member_prefixes: tuple[str, ...] = ()
@@ -221,40 +212,6 @@ class PublishJob(NamedTuple):
         known = self.repository in _HOSTS and project
         page = {"url": f"https://{_HOSTS[self.repository]}/project/{project}/"} if known else {}
         return {"name": name, **page}
-
-
-class WrittenJob(NamedTuple):
-    """A job in a file that `init` wrote, perhaps with changes by the user: its commands line by line."""
-
-    key: str
-    commands: tuple[str, ...]
-    environment: str = ""
-    login: Login | None = None
-
-
-def kept_of(jobs: Iterable[WrittenJob]) -> Kept:
-    """The choices in such jobs that all services have."""
-    by_key = {each.key: each for each in jobs}
-    destinations = [
-        (found[1], each)
-        for each in by_key.values()
-        if (found := DESTINATION.search("\n".join(each.commands))) is not None
-    ]
-    commands = [command for each in by_key.values() for command in each.commands]
-    tests = by_key["test"].commands if "test" in by_key else ()
-    return Kept(
-        tests=tuple(each for each in tests if not each.startswith("cd ")),
-        copies=tuple(dict.fromkeys(filter(COPY.match, commands))),
-        rehearse="testpypi" in by_key,
-        split="build" in by_key,
-        pages="pages" in by_key,
-        logins={name: each.login for name, each in destinations if each.login is not None},
-        environments={
-            name: _OF_MATRIX.sub("", each.environment)
-            for name, each in destinations
-            if each.environment and not each.key.endswith("-itself")
-        },
-    )
 
 
 def token_variable(repository: str) -> str:
