@@ -90,7 +90,7 @@ class Upload(NamedTuple):
 
 
 class Migration(NamedTuple):
-    """What is taken over from the hand-made workflow `path`.
+    """The result of the hand-made workflow `path`.
 
     `replaceable`: it does nothing else. `trusted` are the destinations that trust it. `publishing` has the steps of
     all workflows that publish releases, `platforms` the step of any workflow that builds wheels for several platforms.
@@ -180,7 +180,7 @@ class HandMade:
         return not self._does_more and not self._notes
 
     def migration(self, known: Iterable[choices.NewRepository]) -> Migration:
-        """What is taken over. `known` are the repositories of other tools."""
+        """The result. `known` are the repositories of other tools."""
         replaceable = self.replaceable
         others = {normalized(each.name): each for each in known}
         places = [(self._destination(each, others), each) for each in self.uploads]
@@ -250,7 +250,7 @@ class HandMade:
         self._notes[f"{where}: {masked(message[:600])[:300]}"] = None
 
     def _read_job(self, job: Job) -> None:
-        """Follow a job. What is not understood is reported only if the job builds or publishes."""
+        """Follow a job. Unknown commands are reported only if the job builds or publishes."""
         before, concerns = dict(self._notes), False
         if job.matrix is None:
             self._note(f"the matrix of {job.key} is an expression, so its job is read once", job.line)
