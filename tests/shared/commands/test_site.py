@@ -176,23 +176,20 @@ def test_never_writes_an_empty_index(source: FakeSource, out: Path) -> None:
     assert (out / "simple/tinder/index.html").is_file()
 
 
-def test_named_projects_leave_the_others_on_the_site(source: FakeSource, out: Path) -> None:
+def test_a_site_of_named_projects_has_no_others(source: FakeSource, out: Path) -> None:
     make(out, source)
-    source.files["kindling"]["kindling-0.3.0.tar.gz"] = b"new"
-    del source.files["tinder"]
     make(out, source, names=["Kindling"])
-    assert "tinder/" in (out / "simple/index.html").read_text()
-    assert (out / "simple/tinder/tinder-1.tar.gz").is_file()
-    people = (out / "index.html").read_text()
-    assert 'href="simple/tinder/tinder-1.tar.gz"' in people
-    assert "kindling==0.3.0" in people
+    assert "tinder/" not in (out / "simple/index.html").read_text()
+    assert not (out / "simple/tinder").exists()
+    assert "kindling==0.2.0" in (out / "index.html").read_text()
 
 
 def test_a_registry_without_a_list_is_asked_for_what_the_project_publishes(out: Path) -> None:
     silent = Silent(files={"kindling": {OLD: b"x"}}, private=("kindling-internal",))
-    with pytest.raises(UsageError, match="does not list its packages"):
+    with pytest.raises(PublishAllError, match="no catalog") as asked_for:
         make(out, silent)
-    make(out, silent, published=["kindling", "kindling-internal", "kindling-new"])
+    assert "publish-all site NAME" in (asked_for.value.hint or "")
+    make(out, silent, published=["kindling", "kindling-new"])
     assert (out / "simple/kindling" / OLD).is_file()
     for asked in ({"names": ["kindling-internal"]}, {"published": ["kindling-internal"]}):
         with pytest.raises(PublishAllError, match="kindling-internal is private") as raised:

@@ -140,8 +140,8 @@ class FinalizeCommand(ConnectingCommand):
 
 class SiteCommand(ConnectingCommand):
     """Writes index pages for pip, uv and Poetry, and a start page for people. Files of folders and registries are copied.
-    Run it again after each release: unchanged pages are kept, and packages that the repositories no longer have
-    are removed. If a repository cannot be read or has no files, nothing is written.
+    Run it again after each release: files that are there are kept, and packages that the repositories no longer have,
+    or that you did not name, are removed. If a repository cannot be read or has no files, nothing is written.
 
     Static pages have no upload times. To use <c1>exclude-newer</c1> of uv or <c1>uploaded-prior-to</c1> of pip,
     run <c1>serve</c1> instead.

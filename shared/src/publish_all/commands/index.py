@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.utils import NormalizedName
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from publish_all._own_source import install_hint
 from publish_all._secret import Secret
@@ -78,6 +78,14 @@ def published_names(config: ProjectConfig | None) -> tuple[NormalizedName, ...]:
     others = [each for each in config.siblings() if each.root != config.root]
     own = () if others and not names_of(config) else distribution_names(config)
     return (*own, *(name for each in others for name in distribution_names(each)))
+
+
+def project_names(texts: Sequence[str]) -> tuple[NormalizedName, ...]:
+    """Names that a person wrote. Raises `UsageError`."""
+    try:
+        return tuple(canonicalize_name(each, validate=True) for each in texts)
+    except InvalidName as error:
+        raise UsageError(f"{' '.join(texts)!r} is not the name of a project") from error
 
 
 def servable(

@@ -17,7 +17,7 @@ import tomlkit
 from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from publish_all._own_files import replace_open
@@ -25,7 +25,14 @@ from publish_all._process import Run, run
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection, or_default_registry
-from publish_all.commands.index import IndexOptions, ensure_installed, open_source, published_names, servable
+from publish_all.commands.index import (
+    IndexOptions,
+    ensure_installed,
+    open_source,
+    project_names,
+    published_names,
+    servable,
+)
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import PublishAllError, UsageError
@@ -138,10 +145,7 @@ def _projects(
     names: Sequence[str], config: ProjectConfig | None, source: IndexSource
 ) -> tuple[NormalizedName, ...]:
     if names:
-        try:
-            return tuple(canonicalize_name(each, validate=True) for each in names)
-        except InvalidName as error:
-            raise UsageError(f"{' '.join(names)!r} is not the name of a project") from error
+        return project_names(names)
     if config is not None:
         built = resolve_variants(config, version="0")
         return tuple(canonicalize_name(each.project) for each in built)

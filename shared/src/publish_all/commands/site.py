@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
 
-from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all._own_files import replace_open
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import Runtime, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
-from publish_all.commands.index import open_source, published_names, servable
+from publish_all.commands.index import open_source, project_names, published_names, servable
 from publish_all.commands.site_page import GENERATOR, newest_of, render_site
 from publish_all.config.github_project import link_of_actions, link_of_git
 from publish_all.config.kinds import upload_url_problem
@@ -36,12 +36,9 @@ from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.repositories.directory import replace_file, replace_pages
 from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import (
-    JSON_TYPE,
     IndexFile,
-    PageError,
     ProjectPage,
     merged,
-    parse_project,
     render_project,
     render_root,
 )
@@ -74,7 +71,7 @@ def write_site(
 ) -> tuple[SiteProject, ...]:
     """Write the site into `folder`. `url` is where it will be, None for GitHub Pages of the project's repository.
 
-    Without `names` it has all projects of the repositories, and those that are gone there are removed. Registries
+    It has the projects in `names`, or all of the repositories; other projects are removed from it. Registries
     are read without a credential, unless `own_credentials`. Raises `PublishAllError`.
     """
     options = connection or ConnectionOptions()
@@ -88,7 +85,7 @@ def write_site(
         sources,
         folder,
         address,
-        names=_parsed(names),
+        names=project_names(names),
         published=published_names(config),
         listener=listener,
     )
@@ -107,10 +104,10 @@ def make_site(
 ) -> tuple[SiteProject, ...]:
     """As `write_site`. Sources that do not tell their projects are asked for those that are `published`."""
     listener(StepStarted(step="read", detail=", ".join(each.name for each in sources)))
-    found, whole = _read(sources, names, published, listener)
+    found = _read(sources, names, published)
     pages = {project: _joined(project, each) for project, each in found.items()}
     try:
-        _write(folder, found, pages, address, whole=whole)
+        _write(folder, found, pages, address)
     except OSError as error:
         msg = f"{error.filename or folder} cannot be written: {error.strerror or error}"
         raise PublishAllError(msg) from error
@@ -124,9 +121,6 @@ def make_site(
         )
         for project, page in pages.items()
     )
-
-
-# --- before
 
 
 def _address(url: str | None, config: ProjectConfig | None, runtime: Runtime) -> str:
@@ -165,84 +159,57 @@ def _ensure_ours(folder: Path, chosen: Iterable[RepositoryConfig]) -> None:
         raise UsageError(msg, hint=f"Write the site to another folder, such as -o {folder / 'packages'}")
 
 
-def _parsed(names: Sequence[str]) -> tuple[NormalizedName, ...]:
-    try:
-        return tuple(canonicalize_name(each, validate=True) for each in names)
-    except InvalidName as error:
-        raise UsageError(f"{' '.join(names)!r} is not the name of a project") from error
-
-
-# --- reading
-
-
 def _read(
-    sources: Sequence[IndexSource],
-    names: Sequence[NormalizedName],
-    published: Sequence[NormalizedName],
-    listener: Listener,
-) -> tuple[Mapping[NormalizedName, _Found], bool]:
-    """The files of each project in the sources by name, and whether these are all projects.
+    sources: Sequence[IndexSource], names: Sequence[NormalizedName], published: Sequence[NormalizedName]
+) -> Mapping[NormalizedName, _Found]:
+    """The files of each project in the sources by name.
 
-    Raises `PublishAllError` for
-    a source that cannot be read or is empty, because it may be misspelt, or not downloaded yet.
+    Raises `PublishAllError` for a source that cannot be read or is empty, because it may be misspelt, or not
+    downloaded yet.
     """
-    whole = not names
-    refused: dict[str, ServeError] = {}
-    wanted: list[tuple[IndexSource, NormalizedName, bool]] = []
-    for source in sources:
-        stated, guessed = names, False
-        if not names:
-            try:
-                stated = source.projects(None)
-            except ServeError as error:
-                if error.status not in _NOT_TOLD:
-                    raise
-                if not published:
-                    msg = f"{source.name} does not list its packages: {error.message}"
-                    hint = f"Add the names of packages, as in `publish-all site NAME`. {error.hint or ''}".strip()
-                    raise UsageError(msg, hint=hint) from error
-                stated, guessed, whole = published, True, False
-        wanted += ((source, each, guessed) for each in stated)
+    wanted = [(source, each) for source in sources for each in names or _listed(source, published)]
 
-    def page(each: tuple[IndexSource, NormalizedName, bool]) -> ProjectPage | None:
-        source, project, guessed = each
+    def page(each: tuple[IndexSource, NormalizedName]) -> ProjectPage | None:
+        source, project = each
         try:
             return source.page(project, None)
         except ServeError as error:
             if error.status == 404:
                 return None
-            if error.status not in _NOT_TOLD:
-                raise
-            if source.scope is not None:
+            if error.status in _NOT_TOLD and source.scope is not None:
                 error.hint = (
                     "Registries are read without a credential. To use yours, and show these files to all readers of "
                     "the site, add --own-credentials"
                 )
-            if not guessed:
-                raise
-            listener(Note(message=f"{project} is skipped: {error.message}"))
-            refused[source.name] = error
-            return None
+            raise
 
     found: dict[NormalizedName, _Found] = {}
-    for (source, project, _), each in zip(wanted, in_parallel(page, wanted), strict=True):
+    missing = dict.fromkeys((*names, *(each.name for each in sources)))
+    for (source, project), each in zip(wanted, in_parallel(page, wanted), strict=True):
         if each is not None and (files := tuple(file for file in each.files if _is_usable(file, project))):
             found.setdefault(project, []).append((source, replace(each, files=files)))
-    used = {id(source) for pages in found.values() for source, _ in pages}
-    missing = [
-        *(each for each in names if each not in found),
-        *(each.name for each in sources if id(each) not in used),
-    ]
-    for name in missing:
-        if name in refused:
-            raise refused[name]
+            missing.pop(project, None)
+            missing.pop(source.name, None)
     if missing:
         finding = RELEASE_NOT_THERE.found(
             f"no files found: {', '.join(missing)}; nothing was written",
             hint="Publish to it first, or remove it.",
         )
         raise RepositoryError(finding.message, hint=finding.hint, findings=(finding,))
-    return dict(sorted(found.items())), whole
+    return dict(sorted(found.items()))
+
+
+def _listed(source: IndexSource, published: Sequence[NormalizedName]) -> Sequence[NormalizedName]:
+    try:
+        return source.projects(None)
+    except ServeError as error:
+        if error.status in _NOT_TOLD and published:
+            return published
+        if error.status in _NOT_TOLD:
+            error.hint = (
+                f"Add the names of packages, as in `publish-all site NAME`. {error.hint or ''}".strip()
+            )
+        raise
 
 
 def _is_usable(file: IndexFile, project: NormalizedName) -> bool:
@@ -276,21 +243,14 @@ def _on_site(page: ProjectPage) -> Iterable[IndexFile]:
     return (file for file in page.files if file.url == quote(file.filename))
 
 
-# --- writing
-
-
 def _write(
     folder: Path,
     found: Mapping[NormalizedName, _Found],
     pages: Mapping[NormalizedName, ProjectPage],
     address: str,
-    *,
-    whole: bool,
 ) -> None:
     simple = folder / "simple"
-    kept = {} if whole else _written_before(simple)
-    shown = dict(sorted({**kept, **pages}.items()))
-    people = render_site(tuple(shown.values()), address)
+    people = render_site(tuple(pages.values()), address)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "index.html").exists():
         # After a run that was killed, the next one must know the folder as ours.
@@ -298,46 +258,29 @@ def _write(
     with temporary_folder(within=folder) as scratch:
         for project, page in pages.items():
             _write_project(simple / project, page, found[project], scratch)
-    replace_pages(simple, render_root(tuple(shown)))
+    replace_pages(simple, render_root(tuple(pages)))
     replace_file(folder / "index.html", people)
     for each in simple.iterdir():
-        if each.is_dir() and each.name not in shown:
+        if each.is_dir() and each.name not in pages:
             shutil.rmtree(each)
-    for project, page in pages.items():
-        listed = {"index.html", "index.json"}
-        for file in _on_site(page):
-            listed |= {file.filename, f"{file.filename}.metadata"}
-        for each in (simple / project).iterdir():
-            if each.is_file() and each.name not in listed:
-                each.unlink()
 
 
 def _write_project(target: Path, page: ProjectPage, found: _Found, scratch: Path) -> None:
-    """The files of a project that have no address elsewhere, and then its pages."""
+    """The files of a project that have no address elsewhere, and then its pages. Other files are removed."""
     target.mkdir(parents=True, exist_ok=True)
     source_of = {file.filename: source for source, one in reversed(found) for file in one.files}
+    files = [*_on_site(page)]
     in_parallel(
         lambda file: _copy(canonicalize_name(page.name), file, source_of[file.filename], target, scratch),
-        [*_on_site(page)],
+        files,
     )
     replace_pages(target, render_project(page))
-
-
-def _written_before(simple: Path) -> Mapping[NormalizedName, ProjectPage]:
-    """The pages of the site as it is. Raises `PublishAllError`."""
-    found = {}
-    for path in sorted(simple.glob("*/index.json")):
-        try:
-            # The links stay relative.
-            found[canonicalize_name(path.parent.name)] = parse_project(
-                path.read_bytes(), content_type=JSON_TYPE, url=""
-            )
-        except PageError as error:
-            msg = f"{path} is {error}"
-            raise PublishAllError(
-                msg, hint="Delete the folder of the site, and run the command again."
-            ) from error
-    return found
+    listed = {"index.html", "index.json"}
+    for file in files:
+        listed |= {file.filename, f"{file.filename}.metadata"}
+    for each in target.iterdir():
+        if each.is_file() and each.name not in listed:
+            each.unlink()
 
 
 def _copy(project: NormalizedName, file: IndexFile, source: IndexSource, target: Path, scratch: Path) -> None:
