@@ -5,28 +5,48 @@ It takes the steps of `publish` up to its preflight, and goes on where publish w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from publish_all._git import repository_root
 from publish_all._temporary import temporary_folder
-from publish_all.commands.context import project_of_files
+from publish_all._toml import table
+from publish_all._urls import without_userinfo
+from publish_all.checks.publish_jobs import workflow_findings
+from publish_all.commands.context import Runtime, project_of_files
 from publish_all.commands.destinations import open_connection
-from publish_all.commands.doctor_destination import DestinationExam
-from publish_all.commands.doctor_project import Section, surroundings_findings
+from publish_all.commands.doctor_destination import DestinationExam, Section, trusts_publishers
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import Prepared, prepare
 from publish_all.commands.state import state_of
-from publish_all.config.builtin import canonical
-from publish_all.config.model import ProjectConfig
+from publish_all.config.builtin import FIXED, canonical
+from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource
 from publish_all.config.workflows import Workflows, read_workflows
 from publish_all.config.workspace import label
+from publish_all.diagnoses import (
+    BETWEEN_TAGS,
+    FILE_READABLE_BY_OTHERS,
+    HATCH_PUBLISHER_UNSET,
+    NO_LICENCE,
+    POETRY_PLUGIN_UNDECLARED,
+    PROXY_USED,
+    TAG_MISSING,
+    WORKFLOW_UNREADABLE,
+)
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Listener, ignore
+from publish_all.findings import Finding
 from publish_all.reporting.text import count, size
 from publish_all.summaries import DoctorReport
 from publish_all.upload.journal import Journal, read_journal
 from publish_all.upload.preflight import preflight
+from publish_all.version.git import Described, describe, tag_name, tag_of
+from publish_all.version.version_source import Origin, ResolvedVersion
+
+PLUGIN = "poetry-publish-all"
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
 def doctor(options: PublishOptions, *, listener: Listener = ignore) -> DoctorReport:
@@ -34,135 +54,226 @@ def doctor(options: PublishOptions, *, listener: Listener = ignore) -> DoctorRep
 
     Never raises for problems of the project.
     """
-    seen = _Doctor(options, listener)
+    # Things are checked in the order of publish, so that the first failure gives the exit code.
+    failures: list[int] = []
+    sections = [Section("project", failures, listener)]
     try:
         config = project_of_files(options.directory, optional=False, members=options.members)
-    except PublishAllError as error:
-        seen.project.failed(error)
-    else:
         if config is not None:
-            seen.examine(config)
+            _examine(config, options, sections, failures, listener)
+    except PublishAllError as error:
+        sections[0].failed(error)
     return DoctorReport(
-        examined=tuple(each.examined() for each in seen.sections),
-        # The first failure is the one that a publish would end with.
-        exit_code=next(iter(seen.failures), 0),
+        examined=tuple(each.examined() for each in sections),
+        exit_code=next(iter(failures), 0),
         offline=options.offline,
     )
 
 
-class _Doctor:
-    """Checks things in the order of publish, so that the first failure gives the exit code."""
+def _examine(
+    config: ProjectConfig,
+    options: PublishOptions,
+    sections: list[Section],
+    failures: list[int],
+    listener: Listener,
+) -> None:
+    runtime, project = options.runtime, sections[0]
+    project.where = str(config.root)
+    user = runtime.places().config
+    names = sorted(name for name in runtime.environment if name.startswith("PUBLISH_ALL_"))
+    sources = ["pyproject.toml", *([str(user)] if user.is_file() else [])]
+    sources += [name for name in names if "REPOSITORIES" in name or "VERSION" in name]
+    project.fact("configured", ", ".join(sources))
+    workflows = read_workflows(config.root)
 
-    def __init__(self, options: PublishOptions, listener: Listener) -> None:
-        self._options = options
-        self._listener = listener
-        self.failures: list[int] = []
-        self.sections: list[Section] = []
-        self.project = self._section("project")
+    def new_section(name: str) -> Section:
+        sections.append(Section(name, failures, listener))
+        return sections[-1]
 
-    def _section(self, name: str) -> Section:
-        self.sections.append(Section(name, self.failures, self._listener))
-        return self.sections[-1]
+    chosen = tuple(_choose(config, options, workflows, project, new_section))
+    journal = Journal()
+    path = state_of(config.root, runtime).journal
+    try:
+        journal = read_journal(path) if path is not None else journal
+    except PublishAllError as error:
+        project.failed(error)
+    with temporary_folder() as folder:
+        prepared = prepare(
+            config,
+            [each.repository for each in chosen],
+            options,
+            scratch=folder,
+            journal=journal,
+            listener=project.hear,
+        )
+        _tell(config, options, project, prepared)
+        failures += filter(None, [_exit_code_of(prepared, options, journal)])
+        plans = {each.repository.name: each for each in prepared.plan}
+        answers = {each.plan.repository.name: each for each in prepared.preflight.repositories}
+        for each in chosen:
+            name = each.repository.name
+            each.examine(plans.get(name), answers.get(name))
+    stated = tuple(each.stated for each in chosen)
+    project.add(*_surroundings(config, stated, workflows=workflows, runtime=runtime))
 
-    def examine(self, config: ProjectConfig) -> None:
-        runtime, project = self._options.runtime, self.project
-        project.where = str(config.root)
-        user, prefix = runtime.places().config, "PUBLISH_ALL_"
-        variables = sorted(name for name in runtime.environment if name.startswith(prefix))
-        sources = ["pyproject.toml", *([str(user)] if user.is_file() else [])]
-        sources += [name for name in variables if "REPOSITORIES" in name or "VERSION" in name]
-        project.fact("configured", ", ".join(sources))
-        if variants := [name for each in config.projects for name in each.variants]:
-            project.fact("variants", ", ".join(variants))
-        workflows = read_workflows(config.root)
-        chosen = tuple(self._choose(config, workflows))
-        journal = self._journal(config)
-        with temporary_folder() as folder:
-            prepared = prepare(
-                config,
-                [each.repository for each in chosen],
-                self._options,
-                scratch=folder,
-                journal=journal,
-                listener=project.hear,
-            )
-            self._tell(config, prepared)
-            self.failures += filter(None, [self._exit_code_of(prepared, journal)])
-            plans = {each.repository.name: each for each in prepared.plan}
-            answers = {each.plan.repository.name: each for each in prepared.preflight.repositories}
-            for each in chosen:
-                name = each.repository.name
-                each.examine(plans.get(name), answers.get(name))
-        stated = tuple(each.stated for each in chosen)
-        project.add(*surroundings_findings(config, stated, workflows=workflows, runtime=runtime))
 
-    def _choose(self, config: ProjectConfig, workflows: Workflows) -> Iterator[DestinationExam]:
-        """Each destination on its own, so that one that is not known hides none of the others. Nobody is asked."""
-        stated = replace(self._options.connection, ask=None)
-        if self._options.offline:  # then trusted publishing can't be tried either
-            stated = replace(stated, auth="token")
-        names = {canonical(each): each for each in reversed(stated.repositories or config.publish_to)}
-        connections = [replace(stated, repositories=(name,)) for name in reversed(names.values())]
-        if stated.repository_url is not None:
-            connections = [stated]
-        if len(connections) > 1 and not (stated.username is None and stated.password is None):
-            try:  # The command line's credential is for one destination: no other one may see it.
-                open_connection(config, stated, listener=ignore)
-            except PublishAllError as error:
-                self.project.failed(error)
-                self.project.untested.append("the destinations: no credential was sent")
-                return
-        for connection in connections:
-            section = self._section(", ".join(connection.repositories) or "destination")
-            try:
-                opened = open_connection(config, connection, listener=section.hear)
-                (repository,) = opened.repositories()
-            except PublishAllError as error:
-                section.failed(error)
-                continue
-            section.name, section.where = repository.name, repository.url
-            yield DestinationExam(repository, opened, section, config, self._options, workflows.found)
-
-    def _journal(self, config: ProjectConfig) -> Journal:
-        """What earlier runs wrote; nothing is added to it."""
-        path = state_of(config.root, self._options.runtime).journal
-        try:
-            return read_journal(path) if path is not None else Journal()
+def _choose(
+    config: ProjectConfig,
+    options: PublishOptions,
+    workflows: Workflows,
+    project: Section,
+    new_section: Callable[[str], Section],
+) -> Iterator[DestinationExam]:
+    """Each destination on its own, so that one that is not known hides none of the others. Nobody is asked."""
+    stated = replace(options.connection, ask=None)
+    if options.offline:  # then trusted publishing can't be tried either
+        stated = replace(stated, auth="token")
+    names = {canonical(each): each for each in reversed(stated.repositories or config.publish_to)}
+    connections = [replace(stated, repositories=(name,)) for name in reversed(names.values())]
+    if stated.repository_url is not None:
+        connections = [stated]
+    if len(connections) > 1 and not (stated.username is None and stated.password is None):
+        try:  # The command line's credential is for one destination: no other one may see it.
+            open_connection(config, stated, listener=ignore)
         except PublishAllError as error:
-            self.project.failed(error)
-            return Journal()
-
-    def _tell(self, config: ProjectConfig, prepared: Prepared) -> None:
-        """Report version, files and checks, and why some of them are missing."""
-        project, versions = self.project, self._options.runtime.versions
-        for each in config.projects:
-            if each.root in versions:
-                version = versions[each.root]
-                text = (
-                    f"{version.text}, from {version.source}" if version else "each build variant has its own"
-                )
-                project.fact("version", f"{label(each)} {text}" if config.members else text)
-        if prepared.files:
-            files = [file for each in prepared.files for file in each.distributions]
-            project.fact("files", f"{count(len(files), 'file')}, {size(sum(each.size for each in files))}")
-        else:
-            project.untested.append("the files: there are none")
-        if prepared.checked is not None:
-            project.add(*prepared.checked.all_findings)
-        for error in prepared.errors:
             project.failed(error)
-        if self._options.offline and (repository_root(config.root) / ".git").exists():
-            project.untested.append("whether the tag is on the remote: --offline")
-        if before := dict.fromkeys(command for each in config.projects for command in each.before_publish):
-            commands = ", ".join(f"`{each}`" for each in before)
-            project.untested.append(f"before-publish, which only publish runs: {commands}")
+            project.untested.append("the destinations: no credential was sent")
+            return
+    for connection in connections:
+        section = new_section(", ".join(connection.repositories) or "destination")
+        try:
+            opened = open_connection(config, connection, listener=section.hear)
+            (repository,) = opened.repositories()
+        except PublishAllError as error:
+            section.failed(error)
+            continue
+        section.name, section.where = repository.name, repository.url
+        yield DestinationExam(repository, opened, section, config, options, workflows.found)
 
-    def _exit_code_of(self, prepared: Prepared, journal: Journal) -> int:
-        """How a publish would end on this. It leaves some questions to its first upload, which then fails with 1."""
-        problem = prepared.preflight.problem
-        if problem is None or problem.exit_code != CheckError.exit_code:
-            return problem.exit_code if problem is not None else 0
-        asked = [each.plan for each in prepared.preflight.repositories]
-        skip = self._options.skip_existing
-        in_earnest = preflight(asked, journal=journal, skip_existing=skip, in_earnest=True)
-        return in_earnest.problem.exit_code if in_earnest.problem is not None else 1
+
+def _tell(config: ProjectConfig, options: PublishOptions, project: Section, prepared: Prepared) -> None:
+    """Report version, files and checks, and why some of them are missing."""
+    for each in config.projects:
+        if each.root in options.runtime.versions:
+            version = options.runtime.versions[each.root]
+            text = f"{version.text}, from {version.source}" if version else "each build variant has its own"
+            project.fact("version", f"{label(each)} {text}" if config.members else text)
+    if prepared.files:
+        files = [file for each in prepared.files for file in each.distributions]
+        project.fact("files", f"{count(len(files), 'file')}, {size(sum(each.size for each in files))}")
+    else:
+        project.untested.append("the files: there are none")
+    if prepared.checked is not None:
+        project.add(*prepared.checked.all_findings)
+    for error in prepared.errors:
+        project.failed(error)
+    for command in dict.fromkeys(command for each in config.projects for command in each.before_publish):
+        project.untested.append(f"before-publish, which only publish runs: `{command}`")
+
+
+def _exit_code_of(prepared: Prepared, options: PublishOptions, journal: Journal) -> int:
+    """How a publish would end on this. It leaves some questions to its first upload, which then fails with 1."""
+    problem = prepared.preflight.problem
+    if problem is None or problem.exit_code != CheckError.exit_code:
+        return problem.exit_code if problem is not None else 0
+    asked = [each.plan for each in prepared.preflight.repositories]
+    in_earnest = preflight(asked, journal=journal, skip_existing=options.skip_existing, in_earnest=True)
+    return in_earnest.problem.exit_code if in_earnest.problem is not None else 1
+
+
+def _surroundings(
+    config: ProjectConfig,
+    stated: Sequence[RepositoryConfig],
+    *,
+    workflows: Workflows,
+    runtime: Runtime,
+) -> Iterator[Finding]:
+    """Everything around the project that a publish may fail on later, or elsewhere."""
+    for project in config.projects:
+        version = runtime.versions.get(project.root)
+        found = [*(_tag(project, version, runtime) if version is not None else ()), *_licence(project)]
+        for finding in found:
+            yield replace(finding, where=finding.where or label(project)) if config.members else finding
+    yield from _hosts(config, runtime.environment)
+    for note in workflows.notes:
+        yield WORKFLOW_UNREADABLE.found(note.removeprefix("passed over: "))
+    for workflow in workflows.found:
+        yield from workflow_findings(
+            workflow,
+            default=tuple(map(canonical, config.publish_to)),
+            trusted=tuple(canonical(each.name) for each in stated if trusts_publishers(each)),
+            writes={
+                canonical(each.name): each.kind.permission
+                for each in stated
+                if each.kind.permission and canonical(each.name) in FIXED
+            },
+            from_git=config.version.source is VersionSource.GIT,
+        )
+    proxies = (name for name in _PROXIES if runtime.environment.get(name))
+    if (proxy := next(proxies, None)) and not all(each.kind.local for each in stated):
+        value = runtime.environment[proxy]
+        shown = without_userinfo(value) if "://" in value else value.rpartition("@")[2]
+        yield PROXY_USED.found(f"{proxy} is set: {shown}")
+    yield from _pypirc(runtime.places().hosts.pypirc)
+
+
+def _tag(config: ProjectConfig, version: ResolvedVersion, runtime: Runtime) -> Iterator[Finding]:
+    """Whether this version has a tag, where versions have them."""
+    prefix, environment, run = config.version.tag_prefix, runtime.environment, runtime.run
+    distance, last = version.distance, version.tag
+    if not distance:
+        said = describe(config.root, prefix=prefix, environment=environment, run=run)
+        if not isinstance(said, Described) or not said.distance:
+            return
+        distance, last = said.distance, said.tag
+        if version.origin is not Origin.BACKEND or not (
+            version.version.is_devrelease or version.version.local
+        ):
+            tag = tag_name(version.version, prefix=prefix, last=last)
+            if tag_of(version.version, config.root, prefix=prefix, environment=environment, run=run) is None:
+                yield TAG_MISSING.found(
+                    f"HEAD does not have the tag {tag}; the last tag is {last}, {count(distance, 'commit')} before",
+                    hint=f"To release, tag HEAD: git tag {tag}",
+                )
+            return
+    yield BETWEEN_TAGS.found(
+        f"{version.text} is a development version: HEAD is {count(distance, 'commit')} after the tag {last}"
+    )
+
+
+def _licence(config: ProjectConfig) -> Iterator[Finding]:
+    project, poetry = table(config.pyproject, "project"), table(config.pyproject, "tool", "poetry")
+    classifiers = [*project.get("classifiers", ()), *poetry.get("classifiers", ())]
+    stated = (
+        project.get("license")
+        or project.get("license-files")
+        or poetry.get("license")
+        or any(str(each).startswith("License ::") for each in classifiers)
+    )
+    elsewhere = "license" in project.get("dynamic", ()) or (config.root / "setup.py").is_file()
+    if (project or poetry) and not stated and not elsewhere:
+        yield NO_LICENCE.found("pyproject.toml has no licence", where="pyproject.toml")
+
+
+def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Finding]:
+    backend = str(table(config.pyproject, "build-system").get("build-backend", ""))
+    tool, said = table(config.pyproject, "tool"), environment.get("HATCH_PUBLISHER")
+    uses_hatch = ("hatch" in tool or backend.startswith("hatchling")) and "poetry" not in tool
+    if uses_hatch and said != "publish-all":
+        now = f"is {said!r}" if said else "is not set"
+        yield HATCH_PUBLISHER_UNSET.found(
+            f"HATCH_PUBLISHER {now}, so `hatch publish` uses publish-all only with `-p publish-all`"
+        )
+    declared = PLUGIN in table(tool, "poetry", "requires-plugins")
+    if ("poetry" in tool or backend.startswith("poetry.core")) and not declared:
+        yield POETRY_PLUGIN_UNDECLARED.found(
+            f"{PLUGIN} is not in [tool.poetry.requires-plugins]", where="pyproject.toml"
+        )
+
+
+def _pypirc(path: Path) -> Iterator[Finding]:
+    others = stat.S_IRGRP | stat.S_IROTH
+    if os.name == "posix" and path.is_file() and path.stat().st_mode & others:
+        yield FILE_READABLE_BY_OTHERS.found(
+            f"Other users of this machine can read {path}.", where=str(path), hint=f"chmod 600 {path}"
+        )

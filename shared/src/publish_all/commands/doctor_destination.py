@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from urllib.parse import urljoin
@@ -17,12 +17,11 @@ from publish_all._toml import table
 from publish_all.checks.names import in_use, neighbours, prohibited, too_similar
 from publish_all.checks.publish_jobs import PublishJob, gitlab_line, publish_jobs
 from publish_all.commands.destinations import Connection
-from publish_all.commands.doctor_project import Section, trusts_publishers
 from publish_all.commands.files import PublishOptions
 from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import FIXED, HOSTS, canonical
 from publish_all.config.github_project import link_of_actions, link_of_git
-from publish_all.config.model import ProjectConfig, RepositoryConfig
+from publish_all.config.model import ProjectConfig, RepositoryConfig, When
 from publish_all.config.workflows import Workflow
 from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.credential_source import Credential, CredentialKind, CredentialRequest, Purpose
@@ -35,15 +34,19 @@ from publish_all.diagnoses import (
     GITHUB_HAS_NO_PYTHON,
     INDEX_URL,
     NO_UPLOAD_API,
+    Diagnosis,
+    findings_of,
 )
 from publish_all.distributions.distribution import Distribution
-from publish_all.errors import CredentialError
+from publish_all.errors import CredentialError, PublishAllError
+from publish_all.events import Event, Found, Listener, Note, StepStarted
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import count, size
 from publish_all.repositories.legacy import LegacyRepository
 from publish_all.repositories.repository import Repository
 from publish_all.repositories.simple_index import misdirected
 from publish_all.repositories.simple_pages import ProjectPage
+from publish_all.summaries import Examined, ExplainedFinding, Fact
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.upload.preflight import RepositoryPreflight
 from publish_all.version.static import project_name
@@ -60,6 +63,79 @@ _FILES_IN_WORDS = {
     "skip": "already uploaded with other content, skipped",
     "conflict": "already uploaded with other content",
 }
+
+
+class Section:
+    """The results of one section of the report. `failures` are the exit codes of all sections, in order."""
+
+    def __init__(self, name: str, failures: list[int], listener: Listener) -> None:
+        self.name = name
+        self.where = ""
+        self.untested: list[str] = []
+        self._failures = failures
+        self._listener = listener
+        self._facts: list[Fact] = []
+        self._found: dict[tuple[Finding, bool], list[str]] = {}
+        self._asking = False
+
+    @property
+    def codes(self) -> frozenset[str]:
+        return frozenset(finding.code for finding, _ in self._found)
+
+    def add(self, *findings: Finding) -> None:
+        """Add findings without duplicates. The same finding in several files becomes one about all of them."""
+        for each in findings:
+            places = self._found.setdefault((replace(each, where=""), bool(each.where)), [])
+            places += [each.where] if each.where not in places else []
+
+    def fail(self, findings: Sequence[Finding], exit_code: int) -> None:
+        """Add findings, with which a publish ends if one of them is an error."""
+        self.add(*findings)
+        if any(each.severity is Severity.ERROR for each in findings):
+            self._failures.append(exit_code)
+
+    def failed(self, error: PublishAllError) -> None:
+        self.add(*findings_of(error))
+        self._failures.append(error.exit_code)
+
+    def fact(self, label: str, text: str) -> None:
+        self._facts.append(Fact(label=label, text=text))
+
+    def hear(self, event: Event) -> None:
+        """Collect findings and notes for the report, and forward progress events.
+
+        The findings of a preflight are in its result.
+        """
+        match event:
+            case StepStarted():
+                self._asking = event.step == "preflight"
+            case Found():
+                self.add(*() if self._asking else [event.finding])
+            case Note():
+                self.fact("note", event.message)
+            case _:
+                self._listener(event)
+
+    def examined(self) -> Examined:
+        order = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
+        found = []
+        for (each, _), places in self._found.items():
+            values = {field.name: getattr(each, field.name) for field in fields(each)}
+            values |= {"where": ", ".join(places), "why": Diagnosis(each.code).entry.why}
+            found.append(ExplainedFinding(**values))
+        return Examined(
+            name=self.name,
+            where=self.where,
+            facts=tuple(dict.fromkeys(self._facts)),
+            untested=tuple(dict.fromkeys(self.untested)),
+            findings=tuple(sorted(found, key=lambda each: order.index(each.severity))),
+        )
+
+
+def trusts_publishers(stated: RepositoryConfig) -> bool:
+    """Whether a repository takes trusted publishing, as far as the configuration tells."""
+    usual = canonical(stated.name) in {"pypi", "testpypi"} and stated.trusted_publishing is not When.NEVER
+    return stated.kind.trusted_publishing and (usual or stated.trusted_publishing is When.ALWAYS)
 
 
 @dataclass
@@ -180,10 +256,15 @@ class DestinationExam:
         self, projects: Sequence[NormalizedName], files: Sequence[Distribution]
     ) -> tuple[NormalizedName, ...]:
         """Check names, versions and hashes of the projects on the index. Returns the new projects."""
-        section, repository = self.section, self.repository
+        section, repository, public = self.section, self.repository, self.repository.capabilities.public
+        refused = {each: prohibited(each, repository=repository.name) for each in projects if public}
         silent = any(each.startswith("PA5") or each in _WRONG_ADDRESS for each in section.codes)
         if self.options.offline or silent or not isinstance(repository, LegacyRepository):
-            self._tell_names_unasked(projects)
+            # The project may be older than the rule, and so be there.
+            section.add(*(replace(each, severity=Severity.WARNING) for each in refused.values() if each))
+            if refused:
+                reason = _OFFLINE if self.options.offline else "it could not be reached"
+                section.untested.append(f"whether the names are free at {repository.name}: {reason}")
             return ()
         new: list[NormalizedName] = []
         known = True
@@ -198,43 +279,25 @@ class DestinationExam:
             section.fail(listing.findings, 1)
             known = known and listing.known
             # On PyPI a project is there as soon as its name is taken, with a file or without.
-            if listing.page is not None and (listing.page.files or repository.capabilities.public):
+            if listing.page is not None and (listing.page.files or public):
                 self._tell_there(project, listing.page, [each for each in files if each.project == project])
             elif listing.known:
                 new.append(project)
                 section.fact("name", f"{project}: a new project, created by the first upload")
-                if repository.capabilities.public:
-                    section.fail([*self._against_new(project, repository)], 1)
+                against = refused.get(project) or (self._namesake(project, repository) if public else None)
+                section.fail([against] if against is not None else [], 1)
         section.fail([*self._clock()], 1)
         return tuple(new) if known else ()
 
-    def _tell_names_unasked(self, projects: Sequence[NormalizedName]) -> None:
-        """Check names offline: whether an index would ever allow them."""
-        if not self.repository.capabilities.public:
-            return
-        for project in projects:
-            finding = prohibited(project, repository=self.repository.name)
-            if finding is not None:
-                # The project may be older than the rule, and so be there.
-                self.section.add(replace(finding, severity=Severity.WARNING))
-        if projects:
-            reason = _OFFLINE if self.options.offline else "it could not be reached"
-            self.section.untested.append(f"whether the names are free at {self.repository.name}: {reason}")
-
-    def _against_new(self, project: NormalizedName, repository: LegacyRepository) -> Iterator[Finding]:
-        """Reasons why this project cannot be created on a public index."""
-        finding = prohibited(project, repository=repository.name)
-        if finding is not None:
-            yield finding
-            return
+    def _namesake(self, project: NormalizedName, repository: LegacyRepository) -> Finding | None:
+        """The finding for a project that is there and looks like this one."""
         for other in neighbours(project):
             try:
-                page = repository.index(other).listing(other).page
+                if repository.index(other).listing(other).page is not None:
+                    return too_similar(project, other, repository=repository.name)
             except HttpError:
-                return
-            if page is not None:
-                yield too_similar(project, other, repository=repository.name)
-                return
+                return None
+        return None
 
     def _tell_there(self, project: NormalizedName, page: ProjectPage, files: Sequence[Distribution]) -> None:
         """Tell of a project that is there: its files, and whether it seems to be somebody else's."""
