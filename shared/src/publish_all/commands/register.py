@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import tomlkit
+
+from publish_all import _toml
 from publish_all._own_files import write_whole
 from publish_all._urls import shown_or_raw
 from publish_all.commands.context import Runtime, project_of_files
@@ -35,6 +38,8 @@ TOOLS = {
     "pypirc": Tool.TWINE,
 }
 """Whose configuration is written, as the command line says it."""
+_TABLES = {Tool.POETRY: ("repositories",), Tool.HATCH: ("publish", "index", "repos")}
+"""The table of repositories in a file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,11 +73,6 @@ _PIP_NOTE = (
     "pip takes the highest version of a project from all its indexes: make sure that only you "
     "can publish the names of your projects on them"
 )
-_SECRETS_ELSEWHERE = {
-    Tool.POETRY: "Poetry keeps secrets in the keyring: `poetry config http-basic.NAME USER`.",
-    Tool.UV: "uv takes it from UV_PUBLISH_TOKEN, or from the keyring: `publish-all login NAME`.",
-    Tool.PIP: "pip takes it from the keyring: `publish-all login NAME`.",
-}
 
 
 def plan_registration(
@@ -102,20 +102,28 @@ def plan_registration(
     repositories = _repositories(runtime.known(project), names, tool)
     logins = _logins(project, repositories, runtime, tool) if with_secrets else {}
     notes = []
-    for config in repositories:
-        login = logins.get(config.name)
-        try:
+    try:
+        for config in repositories:
+            login = logins.get(config.name)
             if tool is Tool.PIP:
-                after = _pip(after, config)
-            elif tool is Tool.TWINE:
-                after = _pypirc(after, config, login)
-            else:
-                after = _toml(after, config, login, tool)
-        except _LeftAloneError as error:
-            notes.append(f"{config.name} {error}")
-        except (configparser.Error, ValueError, TypeError, AttributeError, KeyError) as error:
-            msg = f"{path} is not valid ({type(error).__name__}) and was not changed"
-            raise ConfigurationError(msg, hint="Repair the file first.") from None
+                after = _with_index(after, str(config.index_url))
+                continue
+            known = _urls(after, tool)
+            if config.name not in known:
+                if tool is Tool.TWINE:
+                    after = _with_section(after, config, login)
+                else:
+                    after = _with_table(after, config, login, tool)
+                continue
+            # Entries of the user are not replaced.
+            url, other = str(known[config.name]), ""
+            if url.rstrip("/") != str(config.url).rstrip("/"):
+                other = f" with another URL ({shown_or_raw(url)})"
+            if other or login is not None:
+                notes.append(f"{config.name} already exists{other} and was not changed")
+    except (configparser.Error, ValueError, TypeError, AttributeError, KeyError) as error:
+        msg = f"{path} is not valid ({type(error).__name__}) and was not changed"
+        raise ConfigurationError(msg, hint="Repair the file first.") from None
     if tool is Tool.PIP and after != before:
         notes.append(_PIP_NOTE)
     notes += [f"no stored credential for {name} found" for name, login in logins.items() if login is None]
@@ -128,46 +136,37 @@ def plan_registration(
 def write_registration(registration: Registration) -> None:
     """Write the change completely or not at all, and keep the permissions of the file (0600 for a new one).
 
-    Raises `ConfigurationError` when the file has changed meanwhile, or cannot be written.
+    Raises `ConfigurationError` when the file has changed meanwhile.
     """
     if _text(registration.path) != registration.before:
         msg = f"{registration.path} has changed meanwhile; nothing was written"
         raise ConfigurationError(msg, hint="Run the command again.")
     target = registration.path.resolve()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
-        write_whole(target, registration.after.encode(), mode=mode)
-    except OSError as error:
-        msg = f"{target} cannot be written: {error.strerror}"
-        raise ConfigurationError(msg) from error
-
-
-class _LeftAloneError(Exception):
-    """The reason why an entry is not changed; the message follows its name."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
+    write_whole(target, registration.after.encode(), mode=mode)
 
 
 def _repositories(known: KnownRepositories, names: Sequence[str], tool: Tool) -> list[RepositoryConfig]:
     chosen = [known.get(name) for name in names or known.names]
-    unfit = [
-        each.name for each in chosen if not each.kind.standard_api or each.url is None or "{" in each.url
-    ]
-    if names and unfit:
-        msg = (
-            f"{tool.label} cannot publish to {', '.join(unfit)}: it supports only repositories of kind legacy"
-        )
-        raise UsageError(msg)
-    elsewhere = set() if names else {Scope.BUILT_IN, Scope.HOST}
-    return [each for each in chosen if each.name not in unfit and each.scope not in elsewhere]
+    fit = [each for each in chosen if each.kind.standard_api and each.url is not None and "{" not in each.url]
+    if tool is Tool.PIP:
+        fit = [each for each in fit if each.index_url is not None]
+    if not names:
+        return [each for each in fit if each.scope not in {Scope.BUILT_IN, Scope.HOST}]
+    if unfit := [each.name for each in chosen if each not in fit]:
+        msg = f"{tool.label} cannot use {', '.join(unfit)}: it needs repositories of kind legacy"
+        raise UsageError(msg + (" with an index-url" if tool is Tool.PIP else ""))
+    return fit
 
 
 def _logins(
     project: ProjectConfig | None, repositories: Sequence[RepositoryConfig], runtime: Runtime, tool: Tool
 ) -> Mapping[str, Credential | None]:
     """The credential that an upload to each would use; None where there is none that can be kept."""
-    if tool in _SECRETS_ELSEWHERE:
+    if tool not in {Tool.HATCH, Tool.TWINE}:
         msg = f"{tool.label} cannot have secrets in this file"
-        raise UsageError(msg, hint=_SECRETS_ELSEWHERE[tool])
+        raise UsageError(msg, hint="Store them in the keyring with `publish-all login NAME`.")
     names = tuple(each.name for each in repositories)
     asked = ConnectionOptions(repositories=names, auth="token", runtime=runtime)
     credentials = open_connection(project, asked, listener=ignore).credentials
@@ -189,74 +188,56 @@ def _text(path: Path) -> str:
         raise ConfigurationError(msg) from error
 
 
-def _ensure_same(url: object, secret: object, config: RepositoryConfig, login: Credential | None) -> None:
-    """Raise if an existing entry has another URL or no credential. Entries of the user are not replaced."""
-    if str(url or "").rstrip("/") != (config.url or "").rstrip("/"):
-        which = f"another URL ({shown_or_raw(str(url))})" if url else "no URL"
-        msg = f"already exists with {which} and was not changed"
-        raise _LeftAloneError(msg)
-    if login is not None and secret != login.secret.reveal():
-        msg = "already exists without this credential and was not changed; remove it to write it again"
-        raise _LeftAloneError(msg)
+def _urls(text: str, tool: Tool) -> Mapping[str, object]:
+    """The repositories in the file, each with its URL for uploads."""
+    if tool is Tool.TWINE:
+        return {name: section.get("repository") for name, section in _ini(text).items()}
+    content = _toml.loads(text)
+    if tool is Tool.UV:
+        return {each["name"]: each.get("publish-url") for each in content.get("index", ()) if "name" in each}
+    for key in _TABLES[tool]:
+        content = content.get(key, {})
+    return {name: each if isinstance(each, str) else each.get("url") for name, each in content.items()}
 
 
-def _toml(text: str, config: RepositoryConfig, login: Credential | None, tool: Tool) -> str:
-    """The text with a new table for the repository; unchanged if it already exists."""
-    import tomlkit
-
+def _with_table(text: str, config: RepositoryConfig, login: Credential | None, tool: Tool) -> str:
+    """The text with a new table for the repository."""
     document: Any = tomlkit.parse(text)
-    values: dict[str, str | bool | None] = {"url": config.url}
-    if tool is Tool.UV:
-        values = {"name": config.name, "url": config.index_url or config.url, "publish-url": config.url}
-        values["explicit"] = True
-    elif tool is Tool.HATCH and login is not None:
-        values |= {"user": "".join(login.username), "auth": login.secret.reveal()}
-    elif tool is Tool.HATCH and config.username:
-        values["user"] = config.username
     table = tomlkit.table()
-    table.update(values)
     if tool is Tool.UV:
-        known = {each.get("name"): each.get("publish-url") for each in document.get("index", ())}
-        if config.name in known:
-            _ensure_same(known[config.name], None, config, login)
-            return text
+        index = config.index_url or config.url
+        table.update({"name": config.name, "url": index, "publish-url": config.url, "explicit": True})
         document.setdefault("index", tomlkit.aot()).append(table)
         return tomlkit.dumps(document)
+    table["url"] = config.url
+    if tool is Tool.HATCH and login is not None:
+        table.update({"user": "".join(login.username), "auth": login.secret.reveal()})
+    elif tool is Tool.HATCH and config.username:
+        table["user"] = config.username
     parent = document
-    for key in ("repositories",) if tool is Tool.POETRY else ("publish", "index", "repos"):
+    for key in _TABLES[tool]:
         parent = parent.setdefault(key, tomlkit.table(is_super_table=True))
-    if config.name in parent:
-        there = parent[config.name]
-        entry = {"url": there} if isinstance(there, str) else there
-        _ensure_same(entry.get("url"), entry.get("auth"), config, login)
-        return text
     parent[config.name] = table
     return tomlkit.dumps(document)
 
 
-def _pip(text: str, config: RepositoryConfig) -> str:
-    if config.index_url is None:
-        raise _LeftAloneError("has no index-url for pip")
-    stated = _ini(text).get("global", "index-url", fallback="").strip()
-    if stated.rstrip("/") == config.index_url.rstrip("/"):
-        return text
-    return with_item(text, "global", "extra-index-url", config.index_url)
-
-
-def _pypirc(text: str, config: RepositoryConfig, login: Credential | None) -> str:
-    parser = _ini(text)
-    if config.name in parser:
-        section = parser[config.name]
-        _ensure_same(section.get("repository"), section.get("password"), config, login)
-        return text
+def _with_section(text: str, config: RepositoryConfig, login: Credential | None) -> str:
+    """The text of a `.pypirc` with a new section for the repository."""
     lines = [f"[{config.name}]", f"repository = {config.url}"]
     if login is not None:
         lines += ["username = " + "".join(login.username), f"password = {login.secret.reveal()}"]
     elif config.username:
         lines.append(f"username = {config.username}")
-    return _with_lines(
-        with_item(text, "distutils", "index-servers", config.name, first=("pypi", "testpypi")), lines
-    )
+    listed = with_item(text, "distutils", "index-servers", config.name, first=("pypi", "testpypi"))
+    return _with_lines(listed, lines)
+
+
+def _with_index(text: str, url: str) -> str:
+    """The text of a `pip.conf` with one more index."""
+    stated = _ini(text).get("global", "index-url", fallback="").strip()
+    if stated.rstrip("/") == url.rstrip("/"):
+        return text
+    return with_item(text, "global", "extra-index-url", url)
 
 
 def _ini(text: str) -> configparser.RawConfigParser:
