@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from harness.environments import installed
 from harness.hosts import poetry as poetry_host
-from harness.process import clean_environment, free_port, make_venv, run
+from harness.process import clean_environment, make_venv, run
 from harness.servers import start_registry
 from served import program, wheel
 
@@ -373,15 +373,6 @@ def test_the_whole_table(tool: str, world: World, tmp_path: Path) -> None:
         folder = tmp_path / f"{place}-{state}"
         check(tool, place, state, world, folder)
         shutil.rmtree(folder)
-
-
-def test_poetry_installs_where_our_index_is_its_only_source(world: World, tmp_path: Path) -> None:
-    cell = make_cell("poetry", "variable", world, tmp_path)
-    cell.port = free_port()
-    cell.environment["POETRY_VIRTUALENVS_IN_PROJECT"] = "true"
-    source = f'[[tool.poetry.source]]\nname = "corp"\nurl = "http://127.0.0.1:{cell.port}/simple/"\n'
-    cell.pyproject += f"[tool.poetry]\npackage-mode = false\n{source}"
-    assert (cell.outcome("up"), cell.version()) == (OURS, "1.0")
 
 
 def test_a_frozen_lock_of_the_stranger_is_refused(world: World, tmp_path: Path) -> None:

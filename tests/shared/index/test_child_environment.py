@@ -49,11 +49,9 @@ def test_configuration_files_are_switched_off() -> None:
     assert (found["PIP_CONFIG_FILE"], found["UV_CONFIG_FILE"]) == (os.devnull, str(CONFIG))
 
 
-def test_indexes_and_sources_of_a_project_are_ours() -> None:
-    found = child({}, uv_indexes=("corp", "torch"), poetry_sources=("my-corp",))
+def test_indexes_of_a_project_are_ours() -> None:
+    found = child({}, uv_indexes=("corp", "torch"))
     assert found["UV_INDEX"] == f"corp={URL} torch={URL}"
-    assert found["POETRY_HTTP_BASIC_MY_CORP_USERNAME"] == "publish-all"
-    assert found["POETRY_HTTP_BASIC_MY_CORP_PASSWORD"] == "secret"
 
 
 def test_the_proxy_of_pip_is_for_other_hosts_only() -> None:

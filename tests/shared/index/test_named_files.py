@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.index.named_files import NamedFiles, poetry_sources
+from publish_all.index.named_files import NamedFiles
 
 OURS = "http://127.0.0.1:4711/"
 STRANGER = "https://stranger.example/simple/"
@@ -202,24 +202,3 @@ def test_a_pylock_names_where_its_files_are(read: Read, tmp_path: Path) -> None:
     text = f'lock-version = "1.0"\n[[packages]]\nname = "kindling-demo"\nwheels = [{{ url = "{wheel}" }}]\n'
     (tmp_path / "pylock.toml").write_text(text)
     assert {each.value for each in read("-r", "pylock.toml").places} == {f"kindling-demo from {wheel}"}
-
-
-@pytest.mark.parametrize(
-    ("sources", "names"),
-    [
-        ([(OURS + "simple/", "primary")], ("s0",)),
-        ([(OURS + "simple/", "primary"), (OURS + "simple/", "explicit")], ("s0", "s1")),
-        ([(OURS + "simple/", "supplemental")], None),
-        ([(OURS + "simple/", "primary"), (STRANGER, "explicit")], None),
-        ([], None),
-    ],
-)
-def test_poetry_installs_from_us_where_all_its_sources_are_ours(
-    tmp_path: Path, sources: list[tuple[str, str]], names: tuple[str, ...] | None
-) -> None:
-    tables = [
-        f'[[tool.poetry.source]]\nname = "s{number}"\nurl = "{url}"\npriority = "{priority}"\n'
-        for number, (url, priority) in enumerate(sources)
-    ]
-    (tmp_path / "pyproject.toml").write_text("\n".join(tables))
-    assert poetry_sources(tmp_path, OURS) == names

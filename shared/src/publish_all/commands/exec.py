@@ -37,7 +37,7 @@ from publish_all.index.client_settings import (
     uv_files,
 )
 from publish_all.index.clients import Client, Place, clients_of, names_index
-from publish_all.index.named_files import ELSEWHERE, UNREADABLE, NamedFiles, poetry_sources
+from publish_all.index.named_files import ELSEWHERE, UNREADABLE, NamedFiles
 from publish_all.index.running import listen, running
 
 HOST = "127.0.0.1"
@@ -87,9 +87,7 @@ def execute(
         listener(Note(message=note))
     # Only for this run, so that other users of this machine have no access.
     password = secrets.token_urlsafe(32)
-    own = _own_options(options, settings, password)
-    if not no_fallback and not own.fallbacks:
-        own = _with_fallback(own, settings, listener)
+    own = _own_options(options, settings, password, listener, no_fallback=no_fallback)
     with (
         open_index(own, listener=listener) as index,
         temporary_folder() as folder,
@@ -97,7 +95,7 @@ def execute(
     ):
         address = f"{HOST}:{bound.getsockname()[1]}"
         ours = f"http://{address}/"
-        places, uv_indexes, sources = _survey(clients, settings, index, runtime=runtime, cwd=cwd, ours=ours)
+        places, uv_indexes = _survey(clients, settings, index, runtime=runtime, cwd=cwd, ours=ours)
         if places:
             raise _refusal(places, index, cwd)
         uv_config = folder / "uv.toml"
@@ -113,7 +111,6 @@ def execute(
                     settings=settings,
                     uv_config=uv_config,
                     uv_indexes=uv_indexes,
-                    poetry_sources=sources,
                 )
                 code = run(command, cwd=cwd, environment=child)
             except OSError as error:
@@ -150,19 +147,20 @@ def _settings(clients: Sequence[Client], runtime: Runtime, cwd: Path) -> ClientS
     return client_settings(environment=environment, pip=pip, uv_files=files)
 
 
-def _own_options(options: IndexOptions, settings: ClientSettings, password: str) -> IndexOptions:
-    connection = options.connection
+def _own_options(
+    options: IndexOptions, settings: ClientSettings, password: str, listener: Listener, *, no_fallback: bool
+) -> IndexOptions:
+    """The options of the temporary index. Unless `no_fallback`, it has the fallback that pip or uv would use, or PyPI."""
+    connection, mirror = options.connection, settings.mirror
     http = HttpOptions(
         ca_cert=connection.ca_cert or settings.ca_cert,
         timeout=connection.timeout,
         proxy=settings.proxies.get("HTTPS_PROXY"),
     )
-    return replace(options, password=Secret(password), takes_uploads=False, fallback_http=http)
-
-
-def _with_fallback(own: IndexOptions, settings: ClientSettings, listener: Listener) -> IndexOptions:
-    """With the index that pip or uv would use, or PyPI, for names that are not private."""
-    mirror, refused = settings.mirror, None
+    own = replace(options, password=Secret(password), takes_uploads=False, fallback_http=http)
+    if no_fallback or own.fallbacks:
+        return own
+    refused = None
     if settings.closed:
         refused = "no-index is set, so names that are not private cannot be found"
     elif mirror is not None and not re.match(r"(?i)https?://", mirror.value):
@@ -183,18 +181,24 @@ def _survey(
     runtime: Runtime,
     cwd: Path,
     ours: str,
-) -> tuple[tuple[Place, ...], tuple[str, ...], tuple[str, ...]]:
+) -> tuple[tuple[Place, ...], tuple[str, ...]]:
     """Check the command and the files in it. `ours` is the URL of our index without its path.
 
-    Returns places beside our index, and the names of uv's indexes and of Poetry's sources to be given ours.
+    Returns places beside our index, and the names of uv's indexes to be given ours.
     """
     environment = runtime.environment
     places: list[Place] = []
     uv_indexes: list[str] = []
-    sources: tuple[str, ...] = ()
     for client, inner in zip_longest(clients, clients[1:]):
         uv = client.tool is Tool.UV
-        if client.tool is None or (uv and client.subcommand in _UV_INSTALLS_NOTHING):
+        if client.tool is Tool.POETRY and client.subcommand not in {"", "run"}:
+            raise UsageError(
+                f"`poetry {client.subcommand}` installs from PyPI and the sources in pyproject.toml, and no "
+                "variable replaces them",
+                hint="Run `publish-all serve` and add its address as the only source: `poetry source add --priority "
+                "primary NAME http://127.0.0.1:8080/simple/`.",
+            )
+        if client.tool in {Tool.POETRY, None} or (uv and client.subcommand in _UV_INSTALLS_NOTHING):
             continue
         frozen = "--frozen" in client.arguments or environment.get("UV_FROZEN", "") not in {"", "0", "false"}
         folders = _folders(client, environment, cwd)
@@ -206,39 +210,23 @@ def _survey(
             uv=uv,
             frozen=uv and frozen,
         )
-        if client.tool is Tool.POETRY:
-            if client.subcommand in {"", "run"}:
-                continue
-            found = poetry_sources(folders[-1], ours) if client.subcommand != "self" else None
-            if found is None:
-                raise UsageError(
-                    f"`poetry {client.subcommand}` installs from PyPI and the sources in pyproject.toml, and no "
-                    "variable replaces them",
-                    hint="Run `publish-all serve` and add its address as the only source: `poetry source add --priority "
-                    "primary NAME http://127.0.0.1:8080/simple/`. With `exec --port N` that address is "
-                    "http://127.0.0.1:N/simple/.",
-                )
-            sources = found
-            files.project(folders[-1])
-            files.lock_of_project(folders[-1], "poetry.lock")
-        else:
-            files.words(client.arguments, where="the command")
-            if uv and client.subcommand == "run":
-                # uv takes indexes from a script, which it also reads from an address or from its input.
-                named = inner.program[:1] if inner is not None else ()
-                for word in (*named, *(each for each in client.arguments if each == "-")):
-                    if _SCRIPT.fullmatch(word):
-                        files.words(("-r", word), where="the command")
-            variables = {**environment, **settings.variables}
-            for name in sorted(each for each in variables if _NAMES_FILES.fullmatch(each)):
-                for value in variables[name].split():
-                    files.words(("-r", value), where=name)
+        files.words(client.arguments, where="the command")
+        if uv and client.subcommand == "run":
+            # uv takes indexes from a script, which it also reads from an address or from its input.
+            named = inner.program[:1] if inner is not None else ()
+            for word in (*named, *(each for each in client.arguments if each == "-")):
+                if _SCRIPT.fullmatch(word):
+                    files.words(("-r", word), where="the command")
+        variables = {**environment, **settings.variables}
+        for name in sorted(each for each in variables if _NAMES_FILES.fullmatch(each)):
+            for value in variables[name].split():
+                files.words(("-r", value), where=name)
         if uv and client.program[-1:] != ("uvx",) and client.subcommand not in _UV_WITHOUT_PROJECT:
             for folder in folders:
                 files.project(folder)
         places += files.places
         uv_indexes += files.uv_indexes
-    return tuple(dict.fromkeys(places)), tuple(dict.fromkeys(uv_indexes)), sources
+    return tuple(dict.fromkeys(places)), tuple(dict.fromkeys(uv_indexes))
 
 
 def _folders(client: Client, environment: Mapping[str, str], cwd: Path) -> tuple[Path, ...]:

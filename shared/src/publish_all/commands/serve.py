@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -103,7 +103,7 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
     opened = open_connection(config, options.connection, listener=listener)
     chosen = servable(opened.chosen, options.connection)
     own = options.own_credentials or options.password is not None
-    cache = BlobCache(options.cache_dir or _cache_dir(), limit=options.cache_size)
+    cache = BlobCache(_cache_folder(options.cache_dir), limit=options.cache_size)
     sources = tuple(open_source(each, opened, own=own) for each in chosen)
     scopes = {origin(each.scope): each.scope for each in sources if each.scope is not None}
     if len(scopes) > 1:
@@ -135,7 +135,7 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
         uploads = Uploads(
             service,
             repository_for,
-            folder=_made(cache.folder),
+            folder=cache.folder,
             passes_on=passes_on,
             limit=options.upload_limit,
         )
@@ -189,25 +189,19 @@ def _fallback(url: str, *, guarded: bool) -> Fallback:
     return Fallback(url=bare, auth=BasicAuth(username=unquote(parts.username or ""), secret=secret))
 
 
-def _cache_dir() -> Path:
-    """The cache folder of the user, or a temporary one for users without a home."""
-    folder = user_cache_path("publish-all", appauthor=False) / "index"
+def _cache_folder(stated: Path | None) -> Path:
+    """The folder that is stated or that of the user, or a temporary one for users without a home. Raises `UsageError`."""
+    folder = stated or user_cache_path("publish-all", appauthor=False) / "index"
+    why = "no permission"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="publish-all-index-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def _made(folder: Path) -> Path:
-    """The folder for temporary files: that of the cache, or of the system if the disk of the cache is full."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        Path(tempfile.mkdtemp(dir=folder)).rmdir()
+        if os.access(folder, os.W_OK):
+            return folder
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            return Path(tempfile.gettempdir())
-        msg = f"the cache folder {folder} cannot be written: {error.strerror or error}"
-        raise UsageError(msg, hint="Choose another one with --cache-dir.") from error
+        why = error.strerror or str(error)
+    if stated is not None:
+        msg = f"the cache folder {folder} cannot be written: {why}"
+        raise UsageError(msg, hint="Choose another one with --cache-dir.")
+    folder = Path(tempfile.mkdtemp(prefix="publish-all-index-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -334,7 +334,6 @@ def child_environment(
     settings: ClientSettings,
     uv_config: Path,
     uv_indexes: Iterable[str] = (),
-    poetry_sources: Iterable[str] = (),
 ) -> dict[str, str]:
     """The environment with our index at `url`, on `host`, as the only one.
 
@@ -354,8 +353,6 @@ def child_environment(
     named = " ".join(f"{name}={url}" for name in uv_indexes)
     if named:
         ours["UV_INDEX"] = named
-    for name in poetry_sources:
-        ours |= _poetry_credential(name, url)
     # The tools' own settings are for all hosts, ours included. The variables are not.
     proxies = {
         name: settings.proxies[name] for name in ("HTTP_PROXY", "HTTPS_PROXY") if name in settings.proxies
@@ -392,10 +389,3 @@ def _is_our_secret(name: str, value: str) -> bool:
         return is_credential_name(name) or ("://" in value and without_userinfo(value) != value)
     except ValueError:
         return True
-
-
-def _poetry_credential(source: str, url: str) -> Mapping[str, str]:
-    """How Poetry is told the user name and password of a source in pyproject.toml."""
-    username, _, password = url.partition("://")[2].partition("@")[0].partition(":")
-    prefix = f"POETRY_HTTP_BASIC_{re.sub(r'[^A-Z0-9]', '_', source.upper())}"
-    return {f"{prefix}_USERNAME": username, f"{prefix}_PASSWORD": password}

@@ -94,14 +94,8 @@ class NamedFiles:
             if "workspace" in table(toml_if_valid(above / "pyproject.toml"), "tool", "uv"):
                 self._pyproject(above)
 
-    def lock_of_project(self, folder: Path, name: str) -> None:
-        """The lock file of that name in the project at or above a folder."""
-        at = project_at(folder)
-        if at is not None:
-            self.lock(at / name)
-
     def lock(self, path: Path) -> None:
-        """A lock file of uv or Poetry, or a pylock.toml (PEP 751)."""
+        """A lock file of uv, or a pylock.toml (PEP 751)."""
         if path in self._seen or not path.is_file():
             return
         self._seen.add(path)
@@ -271,10 +265,9 @@ def _addresses(package: Mapping[str, Any]) -> Iterator[str]:
     """Where the files of a locked package come from, as far as that is not this machine."""
     source = table(package, "source")
     yield from _texts(source.get("registry"))
-    # Poetry looks a legacy source up by its name, in pyproject.toml.
-    if source.get("type") != "legacy":
-        git = source.get("type") == "git" or "git" in source
-        yield from (each for each in _texts(source.get("url"), source.get("git")) if git or "://" in each)
+    yield from (
+        each for each in _texts(source.get("url"), source.get("git")) if "git" in source or "://" in each
+    )
     files = (*tables(package.get("wheels")), *(table(package, key) for key in ("sdist", "archive", "vcs")))
     yield from (each for each in _texts(*(file.get("url") for file in files)) if "://" in each)
 
@@ -283,22 +276,6 @@ def project_at(folder: Path) -> Path | None:
     """The nearest folder with a pyproject.toml, from `folder` upwards."""
     start = _absolute(folder)
     return next((each for each in (start, *start.parents) if (each / "pyproject.toml").is_file()), None)
-
-
-def poetry_sources(folder: Path, ours: str) -> tuple[str, ...] | None:
-    """The names of the sources of the project at or above `folder`, if all are our index; else None.
-
-    Without a primary source Poetry installs from PyPI, too:
-    https://python-poetry.org/docs/repositories/#package-sources
-    """
-    found = project_at(folder)
-    if found is None:
-        return None
-    sources = tables(table(toml_if_valid(found / "pyproject.toml"), "tool", "poetry").get("source"))
-    names = tuple(str(each.get("name", "")) for each in sources)
-    only_ours = all(str(each.get("url", "")).startswith(ours) for each in sources)
-    primary = any(each.get("priority", "primary") == "primary" for each in sources)
-    return names if only_ours and primary else None
 
 
 def _absolute(path: Path) -> Path:
