@@ -98,7 +98,7 @@ def test_files_that_are_named_are_published_without_commands(checkout: Checkout)
 def test_commands_run_where_publish_builds_and_not_with_no_build(checkout: Checkout) -> None:
     checkout("build")
     checkout.ran()
-    assert "`build --manifest FILE` runs it" in checkout("publish", "--no-build").err
+    assert "before-publish is not run" in checkout("publish", "--no-build").err
     assert "before" not in checkout.ran()
     checkout("publish", "--fresh")
     assert checkout.ran() == {"backend", "before"}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:  # a folder needs neither network nor credential
     from publish_all._secret import Secret
     from publish_all.attestations.attestation import Signer
     from publish_all.credentials.credential_source import Credentials
-    from publish_all.credentials.default_chain import Explicit
     from publish_all.credentials.prompt import Ask
     from publish_all.repositories.oci import OciRepository
     from publish_all.repositories.oci_receipt import ReceiptFile
@@ -58,9 +56,7 @@ class Connection:
     known: KnownRepositories
     options: ConnectionOptions
     listener: Listener
-    tag_prefix: str
-    private: bool
-    explicit: Explicit | None
+    config: ProjectConfig | None
 
     @cached_property
     def session(self) -> Session:
@@ -68,14 +64,18 @@ class Connection:
         from publish_all._http import HttpOptions, make_session
         from publish_all.credentials.transport import server_settings
 
-        options = self.options
+        options, ask = self.options, self.options.ask
+
+        def ask_password(path: Path) -> str:
+            return ask(f"Password of the client key {path}", hidden=True) if ask is not None else ""
+
         return make_session(
             HttpOptions(
                 ca_cert=options.ca_cert,
                 client_cert=options.client_cert,
                 client_key=options.client_key,
                 servers=server_settings(self.known.tools, self.chosen, listener=self.listener),
-                ask_password=_key_password(options.ask),
+                ask_password=ask_password if ask is not None else None,
                 timeout=options.timeout,
             )
         )
@@ -83,14 +83,17 @@ class Connection:
     @cached_property
     def credentials(self) -> Credentials:
         """The sources of credentials; none of them is asked yet. Raises `ConfigurationError`."""
-        from publish_all.credentials.default_chain import default_chain
+        from publish_all.credentials.default_chain import Explicit, default_chain
 
-        options = self.options
+        options, explicit = self.options, None
+        if options.username is not None or options.password is not None:
+            (only,) = self.chosen
+            explicit = Explicit(only.name, username=options.username, password=options.password)
         return default_chain(
             self.known.tools,
             (*self.known.names, *(each.name for each in self.chosen)),
             session=self.session,
-            explicit=self.explicit,
+            explicit=explicit,
             auth=options.auth,
             ask=options.ask,
             listener=self.listener,
@@ -101,8 +104,13 @@ class Connection:
 
         With `receipt`, OCI repositories write down there what they are given, and do not list it.
         """
-        means = self._means(receipt) if any(not each.kind.local for each in self.chosen) else None
-        return tuple(make_repository(each, means) for each in self.chosen)
+        means: Means | None = None
+        made = []
+        for each in self.chosen:
+            if not each.kind.local:
+                means = means or self._means(receipt)
+            made.append(make_repository(each, means))
+        return tuple(made)
 
     def _means(self, receipt: ReceiptFile | None) -> Means:
         from publish_all.attestations.sigstore import SigstoreSigner
@@ -111,14 +119,15 @@ class Connection:
 
         environment = self.options.runtime.environment
         identity = AmbientIdentity(environment=environment)
+        version = self.config.version if self.config is not None else VersionConfig()
         return Means(
             credentials=self.credentials,
             session=self.session,
             receipt=receipt,
             signer=self.options.signer or SigstoreSigner(identity=identity, mask=mask_for(environment)),
             listener=self.listener,
-            tag_prefix=self.tag_prefix,
-            private=self.private,
+            tag_prefix=version.tag_prefix,
+            private=self.config is not None and self.config.private,
         )
 
 
@@ -133,21 +142,29 @@ def open_connection(
         known.check_destinations(config)
     for note in known.notes:
         listener(Note(message=note))
+    chosen: dict[str, RepositoryConfig] = {}
+    if options.repository_url is not None:
+        if len(options.repositories) > 1:
+            msg = "--repository-url can be used for one repository only"
+            raise UsageError(msg, hint="Use -r at most once.")
+        found = [ad_hoc(options.repository_url, *options.repositories)]
+    else:
+        found = [*map(known.get, names)]
+    for each in found:
+        if chosen.setdefault(each.name, each).owner != each.owner:
+            msg = f"{' and '.join(names)} are the same repository with two owners"
+            raise UsageError(msg, hint="Run the command separately for each owner.")
+    if len(chosen) != 1 and not (options.username is None and options.password is None):
+        msg = f"--username and --password can be used for one repository only, not for several: {', '.join(chosen)}"
+        raise UsageError(msg, hint="Select one repository with -r, or set PUBLISH_ALL_<NAME>_TOKEN for each.")
     root = config.root if config is not None else None
-    chosen = tuple(
-        complete(each, root=root, environment=runtime.environment, run=runtime.run)
-        for each in _configurations(names, options, known)
-    )
-    version = config.version if config is not None else VersionConfig()
-    stated = options.username is not None or options.password is not None
+    complete_one = partial(complete, root=root, environment=runtime.environment, run=runtime.run)
     return Connection(
-        chosen=chosen,
+        chosen=tuple(map(complete_one, chosen.values())),
         known=known,
         options=options,
         listener=listener,
-        tag_prefix=version.tag_prefix,
-        private=config is not None and config.private,
-        explicit=_explicit(options, chosen) if stated else None,
+        config=config,
     )
 
 
@@ -165,39 +182,6 @@ def ensure_default_is_meant(
     from publish_all.commands.default_destination import check_other_places
 
     check_other_places(config, options.runtime, listener=listener)
-
-
-def _configurations(
-    names: Sequence[str], options: ConnectionOptions, known: KnownRepositories
-) -> tuple[RepositoryConfig, ...]:
-    if options.repository_url is not None:
-        if len(options.repositories) > 1:
-            msg = "--repository-url can be used for one repository only"
-            raise UsageError(msg, hint="Use -r at most once.")
-        return (ad_hoc(options.repository_url, *options.repositories),)
-    chosen: dict[str, RepositoryConfig] = {}
-    for name in names:
-        found = known.get(name)
-        if chosen.setdefault(found.name, found).owner != found.owner:
-            msg = f"{' and '.join(names)} are the same repository with two owners"
-            raise UsageError(msg, hint="Run the command separately for each owner.")
-    return tuple(chosen.values())
-
-
-def _key_password(ask: Ask | None) -> Callable[[Path], str] | None:
-    if ask is None:
-        return None
-    return lambda path: ask(f"Password of the client key {path}", hidden=True)
-
-
-def _explicit(options: ConnectionOptions, chosen: Sequence[RepositoryConfig]) -> Explicit:
-    if len(chosen) != 1:
-        names = ", ".join(each.name for each in chosen)
-        msg = f"--username and --password can be used for one repository only, not for several: {names}"
-        raise UsageError(msg, hint="Select one repository with -r, or set PUBLISH_ALL_<NAME>_TOKEN for each.")
-    from publish_all.credentials.default_chain import Explicit
-
-    return Explicit(chosen[0].name, username=options.username, password=options.password)
 
 
 def or_default_registry(options: ConnectionOptions) -> ConnectionOptions:

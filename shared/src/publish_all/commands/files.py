@@ -88,10 +88,11 @@ class PublishOptions:
 class FoundFiles:
     """The files of a project to publish, and the build variants that they come from (none for files that were named).
 
-    `config` is None outside of a project. `built`: publish-all has built them, so every problem is an error.
+    `config` is None outside of a project, `member` is of a workspace. `built`: publish-all has built them, so every problem is an error.
     """
 
     config: ProjectConfig | None = None
+    member: str | None = None
     distributions: tuple[Distribution, ...]
     variants: tuple[BuildVariant, ...] = ()
     built: bool = False

@@ -62,8 +62,9 @@ def find_files(
     def of_member(member: ProjectConfig, variants: tuple[str, ...], hear: Listener) -> FoundFiles:
         of = replace(of_run(member), directory=member.root, variants=variants, output=folder)
         found = _find(member, of, hear, scratch, journal)
-        files = (replace(each, member=label(member)) for each in found.distributions)
-        return replace(found, distributions=tuple(files))
+        name = label(member)
+        files = tuple(replace(each, member=name) for each in found.distributions)
+        return replace(found, member=name, distributions=files)
 
     return each_project(
         config,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from publish_all.commands.files import FoundFiles, PublishOptions, named_files
 from publish_all.config.addresses import host_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import Pin, ProjectConfig
-from publish_all.config.workspace import label, names_of
+from publish_all.config.workspace import names_of
 from publish_all.diagnoses import MEMBER_NOT_THERE, MEMBER_WITHOUT_VERSION, TAG_ELSEWHERE
 from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
@@ -41,7 +41,7 @@ DEFAULT_JOBS = 8
 
 _NAME = re.compile(r"\s*([A-Za-z0-9._-]+).*", re.DOTALL)
 
-Reach = dict[str, tuple[bool, frozenset[str]]]
+Reach = dict[str, tuple[bool, set[str]]]
 """For each repository, whether it is public, and the names of its files."""
 
 
@@ -74,31 +74,26 @@ def prepare(
     """
     publishes = before_preflight is not None
     errors: list[PublishAllError] = []
-
-    @contextmanager
-    def step() -> Iterator[None]:
-        try:
-            yield
-        except PublishAllError as error:
-            if publishes:
-                raise
-            errors.append(error)
-
+    public: dict[str, bool] = {}
+    for to in repositories:
+        public[to.name] = to.capabilities.public
     files: Sequence[FoundFiles] = ()
     planned: tuple[RepositoryPlan, ...] = ()
     checked: CheckSummary | None = None
     refused: CheckError | None = None
     failed: frozenset[str | None] = frozenset()
-    with step():
+    try:
         files = get_files(config, options, listener, scratch, journal)
         if repositories:
-            public = {each.name: each.capabilities.public for each in repositories}
-            to = reach(files, public, options, listener)
-            planned = _plan(files, repositories, to, rehearsal)
-            unique = dict.fromkeys(file.filename for each in planned for file in each.files)
+            reached = reach(files, public, options, listener)
+            planned = _plan(files, repositories, reached, rehearsal)
+            unique: dict[str, Distribution] = {}
+            for each in planned:
+                for file in each.files:
+                    unique[file.filename] = file
             listener(StepStarted(step="check", detail=count(len(unique), "file")))
             indexes: Sequence[Repository] = () if options.offline else repositories
-            checked = run_checks(files, to, wanted=unique, indexes=lambda: indexes)
+            checked = run_checks(files, reached, wanted=unique.values(), indexes=lambda: indexes)
             told: list[CheckedSubject | CheckSummary] = [*checked.subjects, checked]
             wrong = []
             for about in told:
@@ -120,10 +115,18 @@ def prepare(
                 if not publishes or options.dry_run or not apart:
                     raise error
                 refused = error
+    except PublishAllError as error:
+        if publishes:
+            raise
+        errors.append(error)
     if config is not None and not options.files and options.source is None:
         # Other files are not of this working tree.
-        with step():
+        try:
             _check_version(config, [each.repository for each in planned] or repositories, options, listener)
+        except PublishAllError as error:
+            if publishes:
+                raise
+            errors.append(error)
     asked = planned
     if options.offline:
         asked = tuple(each for each in planned if each.repository.kind.local)
@@ -204,21 +207,23 @@ def reach(
     result: Reach = {}
     for files in found:
         for repository, is_public in public.items():
-            if (why := _kept_back(files, repository, options, is_public=is_public)) is not None:
-                listener(Note(message=why))
+            why = None
+            if files.config is not None and files.member is not None:
+                why = _kept_back(files.config, repository, options, is_public=is_public)
+            if why is not None:
+                listener(Note(message=f"{files.member} is not published to {repository}, because {why}"))
                 continue
             kept = set()
             for each in files.variants:
                 if not _goes(repository, each.publish_to):
                     kept.add(each.name)
-                    listener(
-                        Note(
-                            message=f"{each.label} is not published to {repository}, because its publish-to does not contain it"
-                        )
-                    )
+                    why = "its publish-to does not contain it"
+                    listener(Note(message=f"{each.label} is not published to {repository}, because {why}"))
             if not kept or len(kept) < len(files.variants):
-                going = {each.filename for each in files.distributions if each.variant not in kept}
-                result[repository] = (is_public, result.get(repository, (False, frozenset()))[1] | going)
+                _, going = result.setdefault(repository, (is_public, set()))
+                for file in files.distributions:
+                    if file.variant not in kept:
+                        going.add(file.filename)
     return result
 
 
@@ -226,50 +231,49 @@ def _goes(repository: str, publish_to: Sequence[str] | None) -> bool:
     return publish_to is None or canonical(repository) in map(canonical, publish_to)
 
 
-def _kept_back(files: FoundFiles, repository: str, options: PublishOptions, *, is_public: bool) -> str | None:
+def _kept_back(
+    config: ProjectConfig, repository: str, options: PublishOptions, *, is_public: bool
+) -> str | None:
     """Why a member of a workspace does not go to a repository of the run; None if it goes there."""
-    config = files.config
-    if config is None or not files.distributions or not files.distributions[0].member:
-        return None
     versions = options.runtime.versions
     version = versions.get(config.root)
     between = version is not None and version.tag is not None and not version.tagged
     if between and not options.members and any(each.tagged for each in versions.values() if each is not None):
-        return f"{label(config)} is not published to {repository}, because HEAD has the tag of another member but not of this one"
+        return "HEAD has the tag of another member but not of this one"
     named = options.connection.repositories or options.connection.repository_url is not None
     if not named and not _goes(repository, config.publish_to):
-        return f"{label(config)} is not published to {repository}, because its publish-to does not contain it"
-    if config.private and is_public and not options.members:
-        return f"{label(config)} is not published to {repository}, because it is private"
-    return None
+        return "its publish-to does not contain it"
+    return "it is private" if config.private and is_public and not options.members else None
 
 
 def _plan(
     found: Sequence[FoundFiles], repositories: Sequence[Repository], to: Reach, rehearsal: Repository | None
 ) -> tuple[RepositoryPlan, ...]:
     """The plan, with the test index first and once. Raises `UsageError` when nothing goes anywhere."""
-    files = [file for each in found for file in each.distributions]
     if not to:
-        what = "member of the workspace" if any(each.member for each in files) else "build variant"
+        what = "member of the workspace" if any(each.member for each in found) else "build variant"
         msg = f"no {what} is published to " + " or ".join(each.name for each in repositories)
         raise UsageError(
             msg, hint="Change `publish-to` of the variants, or select another repository with -r."
         )
+    files: list[Distribution] = []
+    for each in found:
+        files += each.distributions
     if rehearsal is not None:
-        to[rehearsal.name] = (rehearsal.capabilities.public, frozenset(each.filename for each in files))
+        to[rehearsal.name] = (rehearsal.capabilities.public, {each.filename for each in files})
         repositories = [rehearsal, *(each for each in repositories if each.name != rehearsal.name)]
-    return plan(files, [(each, to[each.name][1]) for each in repositories if each.name in to])
+    return plan(files, [(each, frozenset(to[each.name][1])) for each in repositories if each.name in to])
 
 
 def run_checks(
     found: Sequence[FoundFiles],
     to: Reach,
     *,
-    wanted: Collection[str] | None = None,
+    wanted: Collection[Distribution] | None = None,
     compare: bool = False,
     indexes: Callable[[], Sequence[Repository]] = tuple,
 ) -> CheckSummary:
-    """All checks of all files, or of those with the `wanted` names in their order, each for its destinations.
+    """All checks of all files, or of those that are `wanted` in their order, each for its destinations.
 
     With `compare` also that the wheels of build variants differ only where their configuration says so. `indexes` are
     asked for members of the workspace that are required in another version than that of this run.
@@ -279,21 +283,25 @@ def run_checks(
     for files in found:
         config = files.config
         opened = []
-        own = {each.filename: each for each in files.distributions}
-        for name in own if wanted is None else wanted:
-            if name not in own:
+        for each in files.distributions if wanted is None else wanted:
+            if each.member != files.member:
                 continue
-            each = own[name]
+            places = []
+            for place, (public, names) in to.items():
+                if public and each.filename in names:
+                    places.append(place)
             one = open_distribution(
                 each,
-                public=tuple(place for place, (public, of) in to.items() if public and name in of),
+                public=tuple(places),
                 private=config is not None and config.private,
                 ours=files.built,
                 accepted=config.checks if config is not None else (),
             )
             opened.append(one)
-            of_file = (*check_distribution(one), *_lacking_members(one, config, found, indexes))
-            subjects.append(CheckedSubject(name=name, findings=of_file))
+            of_file = list(check_distribution(one))
+            if config is not None and "Requires-Dist" in each.metadata:
+                of_file += _lacking_members(one, config, found, indexes)
+            subjects.append(CheckedSubject(name=each.filename, findings=tuple(of_file)))
         together += check_across_files(opened, sources=partial(_source_files, config))
         if config is not None and any(
             each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
@@ -308,16 +316,13 @@ def run_checks(
 
 def _lacking_members(
     opened: Opened,
-    config: ProjectConfig | None,
+    config: ProjectConfig,
     found: Sequence[FoundFiles],
     indexes: Callable[[], Sequence[Repository]],
 ) -> Iterator[Finding]:
     """What a file requires of members of its workspace without a version, or in one that neither the run nor an index has."""
-    required = opened.distribution.metadata.get("Requires-Dist", ())
-    if config is None or not required:
-        return
     members = {name for each in config.siblings() for name in names_of(each)}
-    for text in required:
+    for text in opened.distribution.metadata["Requires-Dist"]:
         with suppress(InvalidRequirement):  # which has its own check
             requirement = Requirement(text)
             name = canonicalize_name(requirement.name)

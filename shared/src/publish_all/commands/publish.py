@@ -76,11 +76,7 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     with ExitStack() as held:
 
         def before_preflight() -> Cancellation:
-            if (
-                config is not None
-                and not options.dry_run
-                and any(each.before_publish for each in config.projects)
-            ):
+            if config is not None and not options.dry_run:
                 _before_publish(config, options, listener)
             return held.enter_context(options.cancelling())
 
@@ -161,16 +157,15 @@ def _open_journal(config: ProjectConfig, options: PublishOptions, listener: List
 
 def _before_publish(config: ProjectConfig, options: PublishOptions, listener: Listener) -> None:
     """Run the project's commands if this run builds; files that were built before had their commands then."""
-    if options.build and not options.files and options.manifest is None and options.source is None:
-        from publish_all.commands.build import run_before_publish
+    builds = options.build and not options.files and options.manifest is None
+    for each in config.projects if options.source is None else ():
+        if each.before_publish and builds:
+            from publish_all.commands.build import run_before_publish
 
-        for each in config.projects:
             run_before_publish(each, runtime=options.runtime, listener=listener)
-    elif options.source is None:
-        hint = "" if options.manifest is not None else "; `build --manifest FILE` runs it"
-        listener(
-            Note(message=f"before-publish is not run, because it belongs to the build of these files{hint}")
-        )
+        elif each.before_publish:
+            text = "before-publish is not run, because it belongs to the build of these files"
+            listener(Note(message=text))
 
 
 def _gate(
