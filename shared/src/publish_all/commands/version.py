@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -87,31 +87,45 @@ class VersionResult:
         return CheckError.exit_code if self.findings else 0
 
 
+def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionResult:
+    """As `versions`, for one project."""
+    ((_, result),) = versions(options, listener=listener)
+    return result
+
+
 def versions(
     options: VersionOptions, *, listener: Listener = ignore
 ) -> tuple[tuple[str, VersionResult], ...]:
-    """As `version`, with the name of each member of a workspace with its own version, or for the project.
+    """The version of the project, or of each member of a workspace with its own version, with its name.
 
     A release of several members is one commit. Members that are already released in this version are skipped.
+    Raises `UsageError` for options that cannot be combined, and `VersionError` without a version.
     """
-    if options.members is None:
-        return (("", version(options, listener=listener)),)
+    asked = {
+        "--check": options.check,
+        "--sync": options.sync,
+        "--set": options.set_to is not None,
+        "--release": options.release is not None,
+    }
+    if len(given := [name for name, stated in asked.items() if stated]) > 1:
+        msg = f"{' and '.join(given)} cannot be combined"
+        raise UsageError(msg, hint="Use --release for everything, or run the command once for each option.")
     run = load_project(options.directory, options.members)
-    asks = options.check or options.sync or options.set_to is not None or options.release is not None
+    configs: Iterable[ProjectConfig] = (run,)
+    if options.members is not None:
+        configs = _sharing(run) if given else run.members
     found, plans = [], []
-    for config in _sharing(run) if asks else run.members:
-        result = version(options, config, listener=listener)
-        if result.release is not None:
-            plans.append(result.release)
-            result = replace(result, release=None)
-        found.append((label(config), result))
+    for config in configs:
+        result, plan = _version(config, options, listener)
+        plans += [plan] if plan is not None else []
+        found.append(("" if options.members is None else label(config), result))
     if options.release is None:
         return tuple(found)
     if not plans:
         raise UsageError(f"all members are already released as {options.release}")
     from publish_all.version.change import carry_out, together
 
-    plan = together(plans, run.root)
+    plan = plans[0] if options.members is None else together(plans, run.root)
     go = not options.dry_run and (options.confirm is None or options.confirm(plan))
     if go:
         carry_out(run, plan, environment=options.runtime.environment, run=options.runtime.run)
@@ -147,33 +161,26 @@ def _sharing(run: ProjectConfig) -> Iterator[ProjectConfig]:
     yield from (each for each in run.members if each not in sharing)
 
 
-def version(
-    options: VersionOptions, config: ProjectConfig | None = None, *, listener: Listener = ignore
-) -> VersionResult:
-    """Raises `UsageError` for options that cannot be combined, and `VersionError` without a version.
-
-    `config` is a member of a workspace, whose release is planned and not carried out.
-    """
-    asked = {
-        "--check": options.check,
-        "--sync": options.sync,
-        "--set": options.set_to is not None,
-        "--release": options.release is not None,
-    }
-    if len(given := [name for name, stated in asked.items() if stated]) > 1:
-        msg = f"{' and '.join(given)} cannot be combined"
-        raise UsageError(msg, hint="Use --release for everything, or run the command once for each option.")
-    release = _release if config is None else _planned
-    config, runtime = config or load_project(options.directory), options.runtime
+def _version(
+    config: ProjectConfig, options: VersionOptions, listener: Listener
+) -> tuple[VersionResult, ReleasePlan | None]:
+    """The version of one project, and its release, which is only planned."""
     if options.release is not None and config.version.source is VersionSource.GIT:
-        return release(config, None, options, listener)
-    now = project_version(config, runtime=runtime, listener=listener)
+        return _planned(config, None, options, listener)
+    now = project_version(config, runtime=options.runtime, listener=listener)
     if now is None:
         msg = f"{config.root / 'pyproject.toml'}: the project itself has no version, only its build variants"
         raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
     if options.release is not None:
-        return release(config, now, options, listener)
-    if not given:
+        return _planned(config, now, options, listener)
+    return _changed(config, now, options, listener), None
+
+
+def _changed(
+    config: ProjectConfig, now: ResolvedVersion, options: VersionOptions, listener: Listener
+) -> VersionResult:
+    """Show, compare, set or sync the version."""
+    if not (options.check or options.sync or options.set_to is not None):
         return VersionResult(version=now, text=now.text)
     from publish_all.version.change import parse_version, planned, refuse_unsettable, write_all
     from publish_all.version.guard import comparable, version_differences
@@ -183,7 +190,7 @@ def version(
         wanted = parse_version(options.set_to)
         refuse_unsettable(config, wanted)
         changed, contents = planned(config, wanted)
-        _try_version(config, wanted, contents, runtime=runtime, listener=listener)
+        _try_version(config, wanted, contents, runtime=options.runtime, listener=listener)
         if not options.dry_run:
             write_all(contents)
         return VersionResult(version=now, text=str(wanted), changed=changed)
@@ -204,22 +211,9 @@ def version(
     return VersionResult(version=now, text=now.text, places=places, compared=True, changed=changed)
 
 
-def _release(
-    config: ProjectConfig, now: ResolvedVersion | None, options: VersionOptions, listener: Listener
-) -> VersionResult:
-    from publish_all.version.change import carry_out
-
-    runtime, found = options.runtime, _planned(config, now, options, listener)
-    plan = found.release
-    go = plan is not None and not options.dry_run and (options.confirm is None or options.confirm(plan))
-    if go and plan is not None:
-        carry_out(config, plan, environment=runtime.environment, run=runtime.run)
-    return replace(found, released=go)
-
-
 def _planned(
     config: ProjectConfig, now: ResolvedVersion | None, options: VersionOptions, listener: Listener
-) -> VersionResult:
+) -> tuple[VersionResult, ReleasePlan | None]:
     """The release; none of a member of a workspace that has this version, and its tag."""
     from publish_all.version.change import parse_version, plan_release
     from publish_all.version.git import tag_of
@@ -231,10 +225,10 @@ def _planned(
     if options.members is not None and tag_of(
         wanted, config.root, prefix=prefix, environment=environment, run=run
     ):
-        return VersionResult(version=now, text=str(wanted))
+        return VersionResult(version=now, text=str(wanted)), None
     plan = plan_release(config, text, current=current, environment=environment, run=run)
     _try_version(config, plan.version, plan.contents, tag=plan.tag, runtime=runtime, listener=listener)
-    return VersionResult(version=now, text=str(plan.version), changed=plan.changes, release=plan)
+    return VersionResult(version=now, text=str(plan.version), changed=plan.changes), plan
 
 
 def _try_version(
@@ -297,20 +291,15 @@ def _has_backend_of_its_own(config: ProjectConfig) -> bool:
 
 
 def _refusal(config: ProjectConfig, what: str, version: Version) -> VersionError:
-    from publish_all.version.places import source_places, unwritable
+    from publish_all.version.places import unwritable
 
     reasons = "; ".join(unwritable(config))
     msg = f"nothing was written: after a change to {version}, {what}" + (f": {reasons}" if reasons else "")
     hint = (
-        "Add the file with the version to tool.publish-all.version.sync, or write the version as a literal"
-        " where the build backend reads it, or configure tool.publish-all.version.source and let the"
-        " build backend use publish-all."
+        "Add the file with the version to tool.publish-all.version.sync, or write the version as a literal where the "
+        "build backend reads it. If the version comes from a tag, set tool.publish-all.version.tag-prefix to the "
+        "prefix of the tags."
     )
-    if not source_places(config) and not reasons:
-        hint = (
-            "If the version comes from a tag, set tool.publish-all.version.tag-prefix to the prefix of the tags."
-            f" Otherwise: {hint[0].lower()}{hint[1:]}"
-        )
     return VersionError(msg, hint=hint)
 
 
