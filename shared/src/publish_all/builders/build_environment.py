@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import sysconfig
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -39,6 +40,8 @@ _INTERPRETER_SETTINGS = (
     "PYTHONPLATLIBDIR",
 )
 Lookup: TypeAlias = Callable[[str], importlib.metadata.Distribution | None]
+_MAKING = threading.Lock()
+"""Members of a workspace that need the same environment wait for the one that makes it."""
 
 
 class Interpreter(NamedTuple):
@@ -170,20 +173,21 @@ def interpreter_for(
     how = installing(settings.environment, pip_files=pip_files, root=root, workspace=workspace)
 
     def isolated(wanted: Sequence[str]) -> Interpreter:
-        made = isolated_environment(
-            _wanted(wanted, lookup),
-            cache=folders.cache / "build-environments" if folders is not None and folders.cache else None,
-            refresh=settings.refresh,
-            since=settings.since,
-            how=how,
-            environment={
-                **for_installers(settings.environment, settings.admitted),
-                **ours,
-                **how.variables,
-            },
-            workspace=workspace,
-            listener=listener,
-        )
+        with _MAKING:
+            made = isolated_environment(
+                _wanted(wanted, lookup),
+                cache=folders.cache / "build-environments" if folders is not None and folders.cache else None,
+                refresh=settings.refresh,
+                since=settings.since,
+                how=how,
+                environment={
+                    **for_installers(settings.environment, settings.admitted),
+                    **ours,
+                    **how.variables,
+                },
+                workspace=workspace,
+                listener=listener,
+            )
         found = _elsewhere(kept, made.executable, workspace)
         return Interpreter(made.executable, found, passed.dropped, made.installed)
 

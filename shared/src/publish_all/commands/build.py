@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from packaging.version import Version
 
-from publish_all._build_system import build_requires
 from publish_all._process import end_running
 from publish_all.builders.build_plan import distributions_of, output_folder, with_present_files, with_tags
 from publish_all.builders.builder import BuildRequest, BuildResult
@@ -28,7 +28,7 @@ from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.summaries import BuildSummary
 from publish_all.upload.retry import Cancellation
-from publish_all.upload.workers import Workers
+from publish_all.upload.workers import StoppedError, Workers
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.static import project_name
 
@@ -101,8 +101,7 @@ def each_project(
 ) -> list[T]:
     """Build the project, or the members of a workspace in parallel, each with those of the `variants` that it has.
 
-    Members that have none of them are passed over. The first of those that need the same to be built makes their
-    environment, alone. Raises what the first one raises that fails, which is then named.
+    Members that have none of them are passed over. Raises what the first one raises that fails, which is then named.
     """
     if not config.members:
         return [do(config, tuple(variants), listener)]
@@ -114,38 +113,28 @@ def each_project(
     if not chosen:
         msg = f"no member of the workspace has a build variant {' or '.join(map(repr, variants))}"
         raise UsageError(msg)
-    first = {build_requires(each.pyproject): place for place, (each, _) in reversed([*enumerate(chosen)])}
-    done: dict[int, T] = {}
     abandoned = threading.Event()
     workers = Workers(min(len(chosen), os.cpu_count() or 1), listener=listener, cancellation=_AtOnce())
 
-    def task(place: int) -> Callable[[], None]:
-        def carry_out() -> None:
-            try:
-                if abandoned.is_set():
-                    return
-                done[place] = do(*chosen[place], workers.emit)
-            except PublishAllError as error:
-                error.message = f"{label(chosen[place][0])}: {error.message}"
-                raise
-
-        return carry_out
+    def carry_out(member: ProjectConfig, wanted: tuple[str, ...]) -> T:
+        if abandoned.is_set():
+            raise StoppedError("stopped")
+        try:
+            return do(member, wanted, workers.emit)
+        except PublishAllError as error:
+            error.message = f"{label(member)}: {error.message}"
+            raise
 
     try:
         for each, _ in chosen:  # asked here, so that each is asked for once
             project_version(each, runtime=runtime(each), listener=listener)
-        for places in (
-            sorted(first.values()),
-            [place for place in range(len(chosen)) if place not in first.values()],
-        ):
-            workers.each([task(place) for place in places])
+        return workers.each([partial(carry_out, *each) for each in chosen])
     except BaseException:
         abandoned.set()
         end_running()
         raise
     finally:
         workers.close()
-    return [done[place] for place in range(len(chosen))]
 
 
 class _AtOnce(Cancellation):
@@ -217,11 +206,8 @@ def _tell_other_versions(
     for each in variants:
         if version is not None and Version(each.version).public != version.version.public:
             text = f"{each.label} has the version {each.version} in its own file, but the project has {version.text}"
-            listener(
-                Note(
-                    message=f"{text}: add the file to `sync` of [tool.publish-all.version] to keep them in sync"
-                )
-            )
+            hint = "add the file to `sync` of [tool.publish-all.version] to keep them in sync"
+            listener(Note(message=f"{text}: {hint}"))
 
 
 def _wanted(
