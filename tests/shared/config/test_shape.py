@@ -6,7 +6,7 @@ import pytest
 
 from publish_all._toml import loads
 from publish_all.config.parse import check_shape
-from publish_all.config.problems import Problems
+from publish_all.config.reading import Problems
 from publish_all.errors import ConfigurationError
 
 WRONG = [

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.config.problems import did_you_mean, nearest
+from publish_all.config.reading import did_you_mean, nearest
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from publish_all.cli.options import (
     Value,
     flag,
 )
-from publish_all.config.problems import nearest
+from publish_all.config.reading import nearest
 from publish_all.diagnoses import PAGE, catalogue
 from publish_all.errors import UsageError
 from publish_all.results import Explanation

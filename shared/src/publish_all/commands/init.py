@@ -38,7 +38,7 @@ from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.kinds import upload_url_problem
 from publish_all.config.load import load_project
 from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
-from publish_all.config.problems import nearest
+from publish_all.config.reading import nearest
 from publish_all.config.rules import name_problem
 from publish_all.config.workflows import FOLDER
 from publish_all.config.workspace import label

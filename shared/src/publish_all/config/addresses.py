@@ -11,7 +11,7 @@ from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 from publish_all import _urls
-from publish_all.config.problems import did_you_mean
+from publish_all.config.reading import did_you_mean
 
 PLACEHOLDERS = ("owner", "repository", "name")
 
@@ -129,19 +129,15 @@ def web_problem(url: str, *, scheme_optional: bool = False) -> str | None:
         _ = parts.port
     except ValueError:
         return "is not a valid URL (check its port and brackets)"
-    scheme = parts.scheme.lower() if "://" in url else ""
+    scheme = parts.scheme.lower() if "://" in url or not scheme_optional else "https"
     if parts.username is not None or parts.password is not None:
         return "contains a user name or a password; remove them, and use `publish-all login` instead"
     if any(character.isspace() for character in url):
         return f"{url!r} contains white space"
-    if not scheme and not scheme_optional:
-        if scheme_of(url) == "file" or "/" not in url or url.startswith((".", "/", "~")):
-            return f'{url!r} is not a URL; a folder needs kind = "directory"'
-        return f"{url!r} must start with https://"
-    if scheme == "file":
-        return f'{url!r} is a folder, which needs kind = "directory"'
+    if scheme == "file" or ("://" not in url and not scheme_optional):
+        return f'{url!r} must start with https://; a folder needs kind = "directory"'
     if scheme == "http" and not is_loopback(url):
         return f"{url!r} must be https; plain http is allowed for this machine only (localhost, 127.0.0.1)"
-    if scheme not in {"", "http", "https"}:
+    if scheme not in {"http", "https"}:
         return f"{url!r} must start with https://, not {scheme}://"
     return None if parts.hostname else f"{url!r} has no host"

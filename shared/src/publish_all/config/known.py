@@ -24,7 +24,7 @@ from publish_all.config.kinds import KINDS, LEGACY
 from publish_all.config.load import file_origins, parse_toml, read_text
 from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, Scope
 from publish_all.config.parse import FIELDS, PYPROJECT, repositories
-from publish_all.config.problems import Problems, did_you_mean, dotted
+from publish_all.config.reading import Problems, did_you_mean, dotted
 from publish_all.config.reading import Value, fields
 from publish_all.config.rules import name_problem, owner_problem
 from publish_all.errors import ConfigurationError
@@ -123,7 +123,7 @@ def known_repositories(
     Raises `ConfigurationError` for an error in the user's configuration. An error in the configuration of another
     tool becomes a note.
     """
-    from_environment, notes = environment_repositories(environment)
+    from_environment = environment_repositories(environment)
     from_user = user_repositories(folders.config)
     own = (from_user, from_environment, config.repositories if config is not None else EMPTY)
     stated = {canonical(name): each for layer in own for name, each in layer.items() if each.url is not None}
@@ -157,7 +157,7 @@ def known_repositories(
             if key not in incomplete
         },
         refusals=incomplete | {key: each for key, each in refused.items() if canonical(key) not in stated},
-        notes=(*tool_notes, *notes, *_hidden(own)),
+        notes=(*tool_notes, *_hidden(own)),
         read_tools=read_tools,
     )
 
@@ -310,32 +310,24 @@ def user_repositories(path: Path) -> Repositories:
     return stated
 
 
-def environment_repositories(environment: Mapping[str, str]) -> tuple[Repositories, tuple[str, ...]]:
-    """Repositories from `PUBLISH_ALL_REPOSITORIES_<NAME>_URL` and similar variables, and notes on unknown ones.
+def environment_repositories(environment: Mapping[str, str]) -> Repositories:
+    """Repositories from `PUBLISH_ALL_REPOSITORIES_<NAME>_URL` and similar variables.
 
     Empty variables are ignored. Raises a `ConfigurationError` with the name of the variable.
     """
     stated: dict[str, dict[str, str]] = {}
     origins: dict[str, str] = {}
-    notes = []
     for variable, value in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or not value:
-            continue
-        rest = variable.removeprefix(PREFIX)
-        suffix = next((each for each in _KEYS if rest.endswith(each)), None)
-        if suffix is None:
-            stem = variable.rpartition("_")[0] if "_" in rest else f"{PREFIX}NAME"
-            near = did_you_mean(variable, [f"{stem}{suffix}" for suffix in _KEYS])
-            notes.append(f"the environment variable {variable} is not known and is ignored{near}")
-            continue
-        name = rest.removesuffix(suffix).lower().replace("_", "-")
-        stated.setdefault(name, {})[_KEYS[suffix]] = value
-        origins[f"{name}.{_KEYS[suffix]}"] = f"environment {variable}"
-        origins.setdefault(name, f"environment {variable}")
+        suffix = next((each for each in _KEYS if variable.endswith(each)), None)
+        if variable.startswith(PREFIX) and value and suffix is not None:
+            name = variable.removeprefix(PREFIX).removesuffix(suffix).lower().replace("_", "-")
+            stated.setdefault(name, {})[_KEYS[suffix]] = value
+            origins[f"{name}.{_KEYS[suffix]}"] = f"environment {variable}"
+            origins.setdefault(name, f"environment {variable}")
     problems = Problems("environment", origins)
     found = repositories(Scope.ENVIRONMENT)(Value(stated, (), problems))
     problems.raise_if_any()
-    return found, tuple(notes)
+    return found
 
 
 # Repositories of other tools.
@@ -359,14 +351,12 @@ def adopt(
         built_in = canonical(key) if canonical(key) in FIXED else None
         if built_in == "github" and _is_github_packages(host):
             owner = first_segment(each.url or "")
-            has_owner = owner_problem(owner) is None
-            origins = MappingProxyType({"owner": each.origin}) if has_owner else EMPTY
-            accepted["github"] = replace(
-                BUILT_IN["github"], owner=owner if has_owner else None, origins=origins
-            )
+            stated = {"owner": owner} if owner_problem(owner) is None else {}
+            origins = dict.fromkeys(stated, each.origin)
+            accepted["github"] = replace(BUILT_IN["github"], **stated, origins=origins)
             notes.append(
                 f"the repository 'github' of {each.origin} is replaced by the built-in one"
-                f"{f' for the owner {owner!r}' if has_owner else ''} (ghcr.io), because GitHub has no Python packages at {host}"
+                f"{f' for the owner {owner!r}' if stated else ''} (ghcr.io), because GitHub has no Python packages at {host}"
             )
         elif built_in is not None and (each.url is None or host in HOSTS[built_in]):
             continue
@@ -383,11 +373,7 @@ def _refusal(each: ToolRepository, host: str, built_in: str | None) -> Configura
     """Why a definition cannot be used: if a built-in repository has the same name, one of the two may be public."""
     if built_in is not None:
         message = f"{each.name!r} is ambiguous: {host or 'a repository'} ({each.origin}), or the built-in {built_in!r}"
-        if normalized(each.name) in ALIASES:
-            hint = f"Use {built_in!r} for the built-in one, or rename the other one."
-        else:
-            variable = f"{PREFIX}{built_in.upper()}_URL"
-            hint = f"Rename the other one, or set {variable} to its URL to use it."
+        hint = f"Rename the other one, or set {PREFIX}{built_in.upper()}_URL to its URL to use it."
     elif each.url is None:
         message = f"{each.name!r} is a source for installs ({each.origin}), not a repository to publish to"
         hint = f"Set url (for uploads) and index-url in [{_table(each.name)}]."

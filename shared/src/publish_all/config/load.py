@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,23 +12,14 @@ from typing import Any
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all.config.model import EMPTY, ProjectConfig
 from publish_all.config.parse import PYPROJECT, TABLE, parse_project
-from publish_all.config.problems import dotted
+from publish_all.config.reading import dotted
 from publish_all.config.workspace import load_workspace, with_workspace
 from publish_all.errors import ConfigurationError
 
-_TOKEN = re.compile(
-    r"""
-    (?P<skip> [ \t\r]+ | \#[^\n]* )
-  | (?P<text> \"{3} (?: \\. | [^\\] )*? \"{3,5} | '{3} .*? '{3,5} )
-  | (?P<quoted> " (?: \\. | [^"\\\n] )* " | ' [^'\n]* ' )
-  | (?P<bare> [A-Za-z0-9_-]+ )
-  | (?P<newline> \n )
-  | (?P<other> . )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_ESCAPE = re.compile(r'\\(["\\])')
-_AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
+_DOTTED = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
+_HEADER = re.compile(rf"\s*\[\[?[ \t]*({_DOTTED})[ \t]*\]\]?\s*(?:#|$)")
+_ASSIGNED = re.compile(rf"\s*({_DOTTED})[ \t]*=")
 
 
 def find_pyproject(directory: Path) -> Path:
@@ -99,16 +90,10 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
     try:
         return loads(text)
     except TOMLDecodeError as error:
-        message = str(error)
-        at = _AT.search(message)
-        line = (int(at[1]) if at[1] else text.rstrip("\n").count("\n") + 1) if at else None
-        where = f"{path}:{line}" if line is not None else str(path)
-        what = (
-            _AT.sub("", message)
-            if text[:1] != "\ufeff"
-            else "starts with a byte order mark, which TOML does not allow"
-        )
-        raise ConfigurationError(f"{where}: is not valid TOML: {what}") from error
+        # Its message has the line.
+        bom = text.startswith("\ufeff")
+        what = "starts with a byte order mark, which TOML does not allow" if bom else str(error)
+        raise ConfigurationError(f"{path}: is not valid TOML: {what}") from error
 
 
 def file_origins(text: str, file: str) -> Mapping[str, str]:
@@ -124,52 +109,24 @@ def own_origins(text: str, file: str = PYPROJECT) -> Mapping[str, str]:
 
 
 def key_lines(text: str) -> Mapping[tuple[str, ...], int]:
-    """The first line (from 1) of each table header and each key.
+    """The first line (from 1) of each table header and each key, for messages.
 
-    A table without a header has the line of its first key or table. The text must be valid TOML. Keys
-    in an inline table have no lines; use that of the key of the inline table.
+    A table without a header has the line of its first key or table. Keys in an inline table have no lines; use that
+    of the key of the inline table. Lines of a text that look like a key are taken for one.
     """
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
-    for line, statement in _statements(text):
-        if statement[0] == "[":
-            table = _key(statement[1 : statement.index("]")])
-            lines.setdefault(table, line)
-        elif "=" in statement:
-            lines.setdefault(table + _key(statement[: statement.index("=")]), line)
-    for key, line in list(lines.items()):
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _HEADER.match(line):
+            table = _key(header[1])
+            lines.setdefault(table, number)
+        elif assigned := _ASSIGNED.match(line):
+            lines.setdefault(table + _key(assigned[1]), number)
+    for key, number in list(lines.items()):
         for length in range(1, len(key)):
-            lines.setdefault(key[:length], line)
+            lines.setdefault(key[:length], number)
     return lines
 
 
-def _statements(text: str) -> Iterator[tuple[int, list[str]]]:
-    """The tokens of each header or `key = value`, with its first line."""
-    line, start, depth = 1, 1, 0
-    statement: list[str] = []
-    for match in _TOKEN.finditer(text):
-        token = match[0]
-        if match.lastgroup == "newline" and depth == 0:
-            if statement:
-                yield start, statement
-            statement = []
-        elif match.lastgroup not in {"skip", "newline"}:
-            start = start if statement else line
-            statement.append(token)
-            depth += (token in {"[", "{"}) - (token in {"]", "}"})
-        line += token.count("\n")
-    if statement:
-        yield start, statement
-
-
-def _key(tokens: list[str]) -> tuple[str, ...]:
-    """A dotted key from its tokens, ignoring the `[[` of an array of tables."""
-    parts = []
-    for token in tokens:
-        if token[0] == '"':
-            parts.append(_ESCAPE.sub(r"\1", token[1:-1]))
-        elif token[0] == "'":
-            parts.append(token[1:-1])
-        elif token not in {".", "[", "]"}:
-            parts.append(token)
-    return tuple(parts)
+def _key(written: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"'") for part in re.findall(_PART, written))

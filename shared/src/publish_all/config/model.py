@@ -177,10 +177,6 @@ class WorkspaceConfig:
     pin: Pin = Pin.COMPATIBLE
 
 
-def _no_siblings() -> Sequence[ProjectConfig]:
-    return ()
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectConfig:
     """`[tool.publish-all]` of one project.
@@ -215,7 +211,7 @@ class ProjectConfig:
     origins: Mapping[str, str] = field(default_factory=dict)
     workspace: WorkspaceConfig = field(default_factory=WorkspaceConfig)
     pin: Pin = Pin.COMPATIBLE
-    siblings: Callable[[], Sequence[ProjectConfig]] = field(default=_no_siblings, compare=False, repr=False)
+    siblings: Callable[[], Sequence[ProjectConfig]] = field(default=tuple, compare=False, repr=False)
     members: tuple[ProjectConfig, ...] = field(default=(), repr=False)
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 
 from publish_all._toml import table as toml_table
 from publish_all.config import rules
-from publish_all.config.builtin import ADDRESS, ALIASES, BUILT_IN, FIXED, canonical
+from publish_all.config.builtin import ADDRESS, BUILT_IN, FIXED, canonical
 from publish_all.config.kinds import KINDS, LEGACY
 from publish_all.config.model import (
     EMPTY,
@@ -26,7 +26,7 @@ from publish_all.config.model import (
     When,
     WorkspaceConfig,
 )
-from publish_all.config.problems import Problems
+from publish_all.config.reading import Problems
 from publish_all.config.reading import (
     Choice,
     Key,
@@ -34,7 +34,6 @@ from publish_all.config.reading import (
     Value,
     build,
     choice,
-    describe,
     field_of,
     fields,
     flag,
@@ -94,8 +93,8 @@ def repositories(scope: Scope) -> Reader:
             if (trouble := rules.name_problem(name)) is not None:
                 found.at(name).add(trouble)
             elif key in written:
-                same = "are the same repository" if key in ALIASES.values() else _ALIKE
-                found.at(name).add(f"{written[key]!r} and {name!r} {same}", hint="Rename one of them.")
+                message = f"{written[key]!r} and {name!r} are the same repository"
+                found.at(name).add(message, hint="Rename one of them.")
             else:
                 written[key] = name
                 shown = key if key in BUILT_IN else name
@@ -103,9 +102,6 @@ def repositories(scope: Scope) -> Reader:
         return MappingProxyType(configs)
 
     return read
-
-
-_ALIKE = "differ only by '-', '_', '.' or case"
 
 
 def _repository(found: Value, name: str, scope: Scope) -> RepositoryConfig:
@@ -209,12 +205,8 @@ def _sync_place(found: Value) -> SyncPlace | None:
     if isinstance(found.value, str):
         path = text(rules.glob_problem)(found)
         return SyncPlace(path=path) if path is not None else None
-    if not isinstance(found.value, dict):
-        found.add(f"must be a path or {{ path, pattern }}, not {describe(found.value)}")
-        return None
-    stated = fields(found, {"path": text(rules.glob_problem), "pattern": text(_pattern_problem)})
-    if "path" not in found.value:
-        found.add("needs a 'path'")
+    readers = {"path": text(rules.glob_problem), "pattern": text(_pattern_problem)}
+    stated = fields(found, readers, required=["path"])
     return build(SyncPlace, stated) if "path" in stated else None
 
 
@@ -301,10 +293,7 @@ def _code_problem(code: str) -> str | None:
 
 def _accepted(found: Value) -> AcceptedFinding | None:
     readers = {"code": text(_code_problem), "files": texts(rules.not_empty), "reason": text(rules.not_empty)}
-    stated = fields(found, readers)
-    for key in ("code", "reason"):
-        if isinstance(found.value, dict) and key not in found.value:
-            found.add(f"needs a {key!r}")
+    stated = fields(found, readers, required=["code", "reason"])
     return build(AcceptedFinding, stated) if {"code", "reason"} <= stated.keys() else None
 
 

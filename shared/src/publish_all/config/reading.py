@@ -1,4 +1,4 @@
-"""Read values of TOML, and report problems with their key paths.
+"""Read values of TOML, collect their problems with key paths and lines, and suggest names.
 
 A reader converts a value. For a wrong value, it reports a problem and returns None.
 """
@@ -6,17 +6,91 @@ A reader converts a value. For a wrong value, it reports a problem and returns N
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from publish_all.config.problems import KeyPath, Problems, did_you_mean, dotted
+from publish_all.errors import ConfigurationError
 
 T = TypeVar("T")
 
 Check: TypeAlias = "Callable[[str], str | None]"
 """Returns the problem with a string, None if it is valid."""
+
+KeyPath: TypeAlias = "tuple[str | int, ...]"
+"""The keys of the path to a value. A number is an index of a list."""
+
+_LINE = re.compile(r":(\d+)$")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def dotted(path: KeyPath) -> str:
+    """The path as TOML writes it: `tool.publish-all.variants."a b".exclude[1]`."""
+    written = ""
+    for key in path:
+        if isinstance(key, int):
+            written += f"[{key}]"
+        else:
+            written += f".{key}" if _BARE.fullmatch(key) else f'."{key}"'
+    return written.removeprefix(".")
+
+
+@dataclass(eq=False)
+class Problems:
+    """Collects problems of one file and raises them as one `ConfigurationError`.
+
+    `origins` maps dotted key paths to `file:line`. A key without an origin has that of the table or list
+    around it.
+    """
+
+    file: str
+    origins: Mapping[str, str] = field(default_factory=dict)
+    _found: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def add(self, path: KeyPath, message: str, *, hint: str = "") -> None:
+        origin = self.origin(path)
+        where = f"{origin}: {dotted(path)}" if path else origin
+        line = _LINE.search(origin)
+        # Keys and values of TOML can contain control characters.
+        whole = f"{where}: {message}"
+        shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in whole)
+        self._found.append((int(line[1]) if line else 0, shown, hint))
+
+    def origin(self, path: KeyPath) -> str:
+        """`pyproject.toml:12`, or the file alone."""
+        for length in range(len(path), 0, -1):
+            stated = self.origins.get(dotted(path[:length]))
+            if stated is not None:
+                return stated
+        return self.file
+
+    def raise_if_any(self) -> None:
+        """Raise `ConfigurationError` with one problem per line, in the order of the file."""
+        if not self._found:
+            return
+        (_, headline, hint), *others = sorted(self._found, key=lambda found: found[0])
+        # The hint of the first line is not repeated.
+        further = [
+            f"{message} ({other})" if other and other != hint else message for _, message, other in others
+        ]
+        raise ConfigurationError("\n".join([headline, *further]), hint=hint or None)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The most similar known name, None if no name is similar."""
+    from difflib import get_close_matches
+
+    by_folded = {each.casefold().replace("_", "-"): each for each in known}
+    matches = get_close_matches(name.casefold().replace("_", "-"), by_folded, n=1, cutoff=0.5)
+    return by_folded[matches[0]] if matches else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or nothing."""
+    meant = nearest(name, known)
+    return "" if meant is None else f"; did you mean {meant!r}?"
 
 
 class Value(NamedTuple):
@@ -126,15 +200,22 @@ def mapping(read: Reader, check_key: Check | None = None) -> Reader:
 
 
 def fields(
-    found: Value, readers: Mapping[str, Reader], *, refused: Mapping[str, tuple[str, str]] | None = None
+    found: Value,
+    readers: Mapping[str, Reader],
+    *,
+    required: Iterable[str] = (),
+    refused: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """The values of a table by key. Wrong values and unknown keys are reported and left out.
+    """The values of a table by key. Wrong values, unknown keys and missing `required` ones are reported and left out.
 
     `refused` has messages and hints for keys that are not allowed in this table.
     """
     stated = {}
+    for key in required:
+        if isinstance(found.value, dict) and key not in found.value:
+            found.add(f"needs a {key!r}")
     for key in table(found):
-        if refused is not None and key in refused:
+        if key in refused:
             message, hint = refused[key]
             found.at(key).add(message, hint=hint)
         elif key not in readers:

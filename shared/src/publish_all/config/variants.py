@@ -32,17 +32,6 @@ _REFUSED = {
         "all build variants of a project share its version",
         "Remove it, and set the version source in [tool.publish-all.version].",
     ),
-    "dynamic": ("keys of a build variant are always static", "Remove it, and set the keys directly."),
-    "variant-properties": (
-        "is reserved for wheel variants (PEP 817), a draft that installers do not support yet",
-        "Remove it, and give the build variant another name.",
-    ),
-}
-_REFUSED_IN_DEFAULTS = {
-    "name": (
-        "all build variants would have the same name",
-        "Set it in each [tool.publish-all.variants.NAME]. The default is PROJECT-VARIANT.",
-    )
 }
 
 
@@ -84,8 +73,7 @@ def wheels(found: Value) -> Mapping[str, WheelConfig]:
 
 
 def _variant(found: Value, name: str | None) -> VariantConfig:
-    refused = _REFUSED if name is not None else _REFUSED | _REFUSED_IN_DEFAULTS
-    stated = fields(found, _READERS, refused=refused)
+    stated = fields(found, _READERS, refused=_REFUSED)
     if "pyproject" in stated and "overlay" in stated:
         found.at("overlay").add(
             "cannot be combined with 'pyproject': an overlay is merged into pyproject.toml, but 'pyproject' replaces it",
@@ -166,7 +154,7 @@ WHEEL = (
     ),
 )
 
-_BEFORE_PROJECT = (
+_OWN = (
     Key(
         "name",
         text(rules.distribution_problem),
@@ -192,8 +180,6 @@ _BEFORE_PROJECT = (
         "build from a copy of the project (a stage), in which the path on the left is moved to the path on the right",
         type="table path → path",
     ),
-)
-_AFTER_PROJECT = (
     Key(
         "extend-dependencies",
         texts(rules.requirement_problem),
@@ -223,15 +209,13 @@ _AFTER_PROJECT = (
     Key("sdist", flag, "whether to build an sdist of the variant", type="boolean", default=SDIST),
     Key("wheels", wheels, "see [wheels](#wheels)", type="tables"),
 )
-_OF_PROJECT = Key(
-    "any `[project]` key",
-    table,
-    "replaces the project's key; `optional-dependencies` are replaced extra by extra (see below)",
-    type="as there",
+VARIANT = (
+    *_OWN,
+    Key(
+        "any `[project]` key",
+        table,
+        "replaces the project's key; `optional-dependencies` are replaced extra by extra (see below)",
+        type="as there",
+    ),
 )
-
-VARIANT = (*_BEFORE_PROJECT, _OF_PROJECT, *_AFTER_PROJECT)
-_READERS = {
-    **{each.name.removesuffix(".*"): each.read for each in (*_BEFORE_PROJECT, *_AFTER_PROJECT)},
-    **_PROJECT_READERS,
-}
+_READERS = {**{each.name.removesuffix(".*"): each.read for each in _OWN}, **_PROJECT_READERS}

@@ -21,7 +21,7 @@ from publish_all.config.builtin import normalized
 from publish_all.config.kinds import DIRECTORY
 from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, VersionConfig
 from publish_all.config.parse import PYPROJECT
-from publish_all.config.problems import did_you_mean
+from publish_all.config.reading import did_you_mean
 from publish_all.errors import ConfigurationError, UsageError
 
 Load: TypeAlias = Callable[[Path], ProjectConfig]

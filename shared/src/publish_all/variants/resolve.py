@@ -17,7 +17,7 @@ from publish_all._toml import Table, copied, merged, table
 from publish_all.config.load import read_toml
 from publish_all.config.model import ProjectConfig, VariantConfig, VersionSource, WheelConfig
 from publish_all.config.parse import check_shape
-from publish_all.config.problems import Problems, did_you_mean
+from publish_all.config.reading import Problems, did_you_mean
 from publish_all.config.rules import distribution_problem
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants import dependencies, overlay

@@ -17,7 +17,7 @@ from publish_all._build_system import backend_name
 from publish_all._toml import TOMLDecodeError, loads, table
 from publish_all.commands.scaffold.choices import Settings, VersionChoice
 from publish_all.config.model import VersionSource
-from publish_all.config.problems import dotted
+from publish_all.config.reading import dotted
 from publish_all.errors import ConfigurationError
 from publish_all.version.static import static_version
 from publish_all.version.toml_text import find_string
