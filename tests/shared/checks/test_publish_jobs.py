@@ -149,15 +149,6 @@ def test_only_what_builds_needs_the_tags():
     assert codes(deep.replace("COMMAND", "publish-all publish")) == []
 
 
-def test_a_workflow_of_another_repository_that_publishes():
-    text = "on: push\njobs:\n  call:\n    permissions: {id-token: write}\n    uses: sep/ci/.github/workflows/publish.yml@v1\n"
-    stated = {"default": ("pypi",), "trusted": ("pypi",), "writes": {}, "from_git": False}
-    (found,) = workflow_findings(parse_workflow(text, PATH), **stated)
-    assert (found.code, found.where) == ("PA327", ".github/workflows/publish.yml:3")
-    own = text.replace("sep/ci/.github", "./.github")
-    assert list(workflow_findings(parse_workflow(own, PATH), **stated)) == []
-
-
 @pytest.mark.parametrize(
     ("text", "line"),
     [

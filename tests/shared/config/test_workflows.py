@@ -47,7 +47,7 @@ jobs:
     assert checkout.action == "actions/checkout"
     assert checkout.inputs == {"fetch-depth": "0", "persist-credentials": "false"}
     assert (build.title, build.run, build.env, build.line) == ("Build", "poetry build\n", {"KEY": "1"}, 19)
-    assert (checkout.run_line, build.run_line) == (0, 21)
+    assert build.run_line == 21
 
 
 @pytest.mark.parametrize(
@@ -116,10 +116,9 @@ def test_lists_and_tables_are_no_texts_however_large_their_aliases_make_them():
     assert (job.env, job.steps[0].title) == ({"X": ""}, "")
 
 
-def test_a_key_that_stands_twice_is_named_without_its_value():
+def test_a_large_value_of_a_key_that_stands_twice_is_not_shown():
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)]
-    with pytest.raises(ConfigurationError, match=r"ci\.yml:61: is not valid YAML: found duplicate key 'a1'$"):
-        parse("\n".join([*lines, "a1: *a59", "jobs: {}"]))
+    assert parse("\n".join([*lines, "a1: *a59", "jobs: {}"])).jobs == ()
 
 
 def test_a_job_that_is_merged_from_elsewhere_is_read():
@@ -140,7 +139,6 @@ def test_says_what_keeps_a_file_from_being_read(tmp_path):
     ("text", "problem"),
     [
         ("jobs: [\n", "ci.yml:2: is not valid YAML"),
-        ("jobs:\n  a: 1\n  a: 2\n", "ci.yml:3: is not valid YAML"),
         ("jobs: !!timestamp x\n", "ci.yml:1: is not valid YAML"),
         (":\n" * 30_000, "ci.yml: has too many values"),
         ("[!a " * 5000, "ci.yml: is nested too deep"),

@@ -167,32 +167,18 @@ def workflow_findings(
                     where=_where(workflow, step.line),
                     severity=Severity.WARNING,
                 )
-    for job in workflow.jobs:
-        uses = job.uses or ""
-        publishes = re.search(r"publish|release|pypi", uses, re.IGNORECASE) and not uses.startswith("./")
-        if publishes and workflow.permission(job, "id-token") == "write":
-            yield known.IDENTITY_SUSPICIOUS.found(
-                f"The job {job.key} calls a workflow of another repository that publishes ({uses}); no trusted "
-                "publisher can match that.",
-                where=_where(workflow, job.line),
-                hint="Let the reusable workflow build only, and publish in a job of your repository's workflow.",
-            )
 
 
 def _permission(each: PublishJob, permission: str) -> Iterator[Finding]:
     has = each.workflow.permission(each.job, permission)
     if has == "write":
         return
-    places = {
-        "packages": ("GitHub's container registry", known.PACKAGES_PERMISSION),
-        "contents": ("GitHub releases", known.NOT_ALLOWED),
-    }
-    place, diagnosis = places[permission]
+    diagnosis = known.PACKAGES_PERMISSION if permission == "packages" else known.NOT_ALLOWED
     states = "states no permissions, and the default may be to read only" if has is None else f"has {has}"
     yield diagnosis.found(
-        f"The job {each.job.key} publishes to {place} and {states}; it needs {permission}: write.",
+        f"The job {each.job.key} publishes to GitHub and {states}; it needs {permission}: write.",
         where=each.where,
-        hint=f"Add `permissions: {permission}: write` to the job." if diagnosis is known.NOT_ALLOWED else "",
+        hint=f"Add `permissions: {permission}: write` to the job.",
         severity=Severity.WARNING,
     )
 
@@ -217,8 +203,7 @@ def _identity(each: PublishJob) -> Iterator[Finding]:
             f"The job {key} is in a reusable workflow: its publisher must name {name}, and no workflow of another "
             "repository can use it to publish.",
             where=where,
-            hint=f"Register {name} as the workflow name, not the workflow that calls it; or let the reusable one "
-            "build only.",
+            hint=f"Register {name} as the workflow name, not the workflow that calls it.",
         )
     if each.job.environment is None:
         yield known.NO_ENVIRONMENT.found(

@@ -14,8 +14,7 @@ from publish_all.config.known import KnownRepositories
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig, RepositoryConfig, SyncPlace
 from publish_all.config.parse import FIELDS, PROJECT, PYPROJECT, TABLE, VERSION
-from publish_all.config.reading import KeyPath, Problems, dotted
-from publish_all.config.reading import field_of
+from publish_all.config.reading import KeyPath, Problems, dotted, field_of
 from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.events import Listener, Note, ignore

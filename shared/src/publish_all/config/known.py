@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from publish_all.config.addresses import first_segment, hostname_of, scheme_of
@@ -24,8 +23,7 @@ from publish_all.config.kinds import KINDS, LEGACY
 from publish_all.config.load import file_origins, parse_toml, read_text
 from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, Scope
 from publish_all.config.parse import FIELDS, PYPROJECT, repositories
-from publish_all.config.reading import Problems, did_you_mean, dotted
-from publish_all.config.reading import Value, fields
+from publish_all.config.reading import Problems, Value, did_you_mean, dotted, fields
 from publish_all.config.rules import name_problem, owner_problem
 from publish_all.errors import ConfigurationError
 
@@ -325,7 +323,7 @@ def environment_repositories(environment: Mapping[str, str]) -> Repositories:
             origins[f"{name}.{_KEYS[suffix]}"] = f"environment {variable}"
             origins.setdefault(name, f"environment {variable}")
     problems = Problems("environment", origins)
-    found = repositories(Scope.ENVIRONMENT)(Value(stated, (), problems))
+    found: Repositories = repositories(Scope.ENVIRONMENT)(Value(stated, (), problems))
     problems.raise_if_any()
     return found
 
@@ -351,9 +349,9 @@ def adopt(
         built_in = canonical(key) if canonical(key) in FIXED else None
         if built_in == "github" and _is_github_packages(host):
             owner = first_segment(each.url or "")
-            stated = {"owner": owner} if owner_problem(owner) is None else {}
-            origins = dict.fromkeys(stated, each.origin)
-            accepted["github"] = replace(BUILT_IN["github"], **stated, origins=origins)
+            stated = owner if owner_problem(owner) is None else None
+            origins = {"owner": each.origin} if stated else EMPTY
+            accepted["github"] = replace(BUILT_IN["github"], owner=stated, origins=origins)
             notes.append(
                 f"the repository 'github' of {each.origin} is replaced by the built-in one"
                 f"{f' for the owner {owner!r}' if stated else ''} (ghcr.io), because GitHub has no Python packages at {host}"

@@ -26,10 +26,10 @@ from publish_all.config.model import (
     When,
     WorkspaceConfig,
 )
-from publish_all.config.reading import Problems
 from publish_all.config.reading import (
     Choice,
     Key,
+    Problems,
     Reader,
     Value,
     build,

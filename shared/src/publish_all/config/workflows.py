@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from publish_all._git import repository_root
+from publish_all._toml import table
 from publish_all.config.model import EMPTY
 from publish_all.errors import ConfigurationError
 
@@ -25,7 +26,7 @@ _MOST_COMBINATIONS = 256  # https://docs.github.com/en/actions/reference/limits
 class Step(NamedTuple):
     """One step of a job. `line` counts from 1. Values of `inputs` (`with:`) and `env` are strings. `condition` is `if:`.
 
-    `run_line` is the line of the first command in `run`.
+    `run_line` is the line of the first command in `run`, which is after the `|` of a block.
     """
 
     line: int
@@ -160,17 +161,7 @@ def parse_workflow(text: str, path: Path) -> Workflow:
 def load_yaml(text: str, path: Path) -> Any:
     """Parse YAML 1.2, in which `on` is a string, with line numbers. Raises `ConfigurationError`."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
     from ruamel.yaml.error import MarkedYAMLError
-
-    class Constructor(RoundTripConstructor):
-        # The message of the library contains both values, which aliases can make too large for the memory.
-        def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
-            del node, value
-            if key in mapping:
-                shown = f" {key!r}" if isinstance(key, str) else ""
-                raise DuplicateKeyError(None, None, f"found duplicate key{shown}", key_node.start_mark)
-            return True
 
     if sum(text.count(each) for each in (":", ",", "[", "{", "- ", "\n")) > _MOST_VALUES:
         raise _refusal(path, "has too many values for a workflow")
@@ -178,17 +169,17 @@ def load_yaml(text: str, path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yaml = YAML(typ="rt", pure=True)
-            yaml.Constructor = Constructor
+            yaml.allow_duplicate_keys = (
+                True  # the error for one quotes values, which aliases can make very large
+            )
             yaml.max_depth = _MOST_DEPTH
             return yaml.load(text)
     except Exception as error:  # ruamel.yaml raises errors of many types for invalid YAML
         if isinstance(error, RecursionError) or type(error).__name__ == "MaxDepthExceededError":
             raise _refusal(path, "is nested too deep for a workflow") from error
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
-        what = getattr(error, "problem", None) or (
-            str(error) if isinstance(error, ValueError) else type(error).__name__
-        )
+        where = f"{path}:{mark.line + 1}" if mark is not None else path
+        what = getattr(error, "problem", None) or type(error).__name__
         raise _refusal(where, f"is not valid YAML: {what}") from error
 
 
@@ -207,7 +198,7 @@ def _job(key: str, values: dict[str, Any], line: int) -> Job:
         permissions=_permissions(values),
         matrix=_matrix(strategy.get("matrix")) if isinstance(strategy, dict) else (EMPTY,),
         env=_texts(values.get("env")),
-        working_directory=_working_directory(values),
+        working_directory=_text(table(values, "defaults", "run").get("working-directory")) or None,
         uses=_text(values.get("uses")) or None,
         steps=tuple(_steps(steps)) if isinstance(steps, list) else (),
         condition=_text(values.get("if")),
@@ -222,7 +213,7 @@ def _steps(steps: Any) -> Iterator[Step]:
                 name=_text(each.get("name")),
                 uses=_text(each.get("uses")) or None,
                 run=_text(each.get("run")) or None,
-                run_line=_first_line(each, "run"),
+                run_line=_line(each, "run") + ("\n" in _text(each.get("run"))),
                 inputs=_texts(each.get("with")),
                 env=_texts(each.get("env")),
                 working_directory=_text(each.get("working-directory")) or None,
@@ -271,12 +262,6 @@ def _fits(part: Mapping[str, str], whole: Mapping[str, str]) -> bool:
     return all(whole.get(key) == value for key, value in part.items())
 
 
-def _working_directory(values: dict[str, Any]) -> str | None:
-    defaults = values.get("defaults")
-    run = defaults.get("run") if isinstance(defaults, dict) else None
-    return _inner(run, "working-directory") if isinstance(run, dict) else None
-
-
 def _inner(stated: Any, key: str) -> str | None:
     """A value that is given directly, or in a table with this key."""
     return _text(stated.get(key) if isinstance(stated, dict) else stated) or None
@@ -285,17 +270,6 @@ def _inner(stated: Any, key: str) -> str | None:
 def _line(parent: Any, key: Any) -> int:
     """The line of an entry. For an entry that is merged with `<<`, the line of the table."""
     return int((parent.lc.data or {}).get(key, (parent.lc.line,))[0]) + 1
-
-
-def _first_line(parent: Any, key: str) -> int:
-    """The first line of a text, which is after the `|` of a block."""
-    from ruamel.yaml.scalarstring import LiteralScalarString
-
-    if key not in parent:
-        return 0
-    if key not in (parent.lc.data or {}):
-        return _line(parent, key)
-    return int(parent.lc.value(key)[0]) + (2 if isinstance(parent[key], LiteralScalarString) else 1)
 
 
 def _texts(stated: Any) -> Mapping[str, str]:
