@@ -124,7 +124,6 @@ def make_sigstore_signer(sigstore: LocalSigstore, masked: list[str]) -> Callable
         identity = AmbientIdentity(
             environment=JOB if environment is None else environment,
             detect=lambda audience: f"{audience}-{next(jwts)}",
-            product_name=str,
         )
         return SigstoreSigner(identity=identity, mask=masked.append, open_sigstore=sigstore.open)
 

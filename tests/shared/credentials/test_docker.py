@@ -75,9 +75,9 @@ def test_a_login_to_another_place_is_not_taken(key, source_of, team, misses):
     assert HARBOR in misses(source, team)["docker login"]
 
 
-def test_the_login_to_the_longest_path_wins(source_of, team):
-    auths = {HARBOR: pair("general", "x"), f"{HARBOR}/team": pair("of-team", "y")}
-    assert found_in(source_of({"auths": auths}), team) == ("of-team", "y")
+def test_a_login_to_a_part_of_a_registry_is_not_used(source_of, team):
+    auths = {f"{HARBOR}/team": pair("of-team", "y"), HARBOR: pair("general", "x")}
+    assert found_in(source_of({"auths": auths}), team) == ("general", "x")
 
 
 def test_the_helper_of_a_registry_comes_before_the_store_and_the_file(source_of, team):

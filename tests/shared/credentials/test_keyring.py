@@ -18,7 +18,6 @@ from publish_all.credentials.keyring import (
     installed_backends,
     project_service,
     store,
-    time_for,
 )
 from publish_all.errors import CredentialError
 from publish_all.keyring_backend import PublishAllKeyring
@@ -234,19 +233,6 @@ def test_an_interrupt_ends_the_wait_at_once(source_of, make_request, monkeypatch
     with pytest.raises(CredentialError, match=r"waiting for the keyring .*HungRing"):
         source_of(HungRing({})).find(make_request("corp"))
     assert time.monotonic() - started < 10
-
-
-@pytest.mark.parametrize(
-    ("backend", "interactive", "seconds"),
-    [
-        ("keyring.backends.SecretService.Keyring", True, 60),
-        ("keyring.backends.SecretService.Keyring", False, 30),
-        ("artifacts_keyring.ArtifactsKeyringBackend", True, 30),
-        ("keyring", False, 30),
-    ],
-)
-def test_a_window_that_a_person_can_see_gets_more_time(backend, interactive, seconds):
-    assert time_for(backend, interactive=interactive) == seconds
 
 
 def test_a_broken_backend_is_not_said_to_hold_nothing(source_of, make_request, misses):

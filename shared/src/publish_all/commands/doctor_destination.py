@@ -389,7 +389,7 @@ class DestinationExam:
             token = identity.token(audience)
         except CredentialError:
             return None  # told by the chain of credentials
-        return dict(form_fields(token, None)) if token is not None else None
+        return form_fields(token, None) if token is not None else None
 
     def _publishers_of_workflows(self) -> Iterator[Mapping[str, str]]:
         """The form's fields for each job that publishes there with trusted publishing."""

@@ -35,6 +35,8 @@ IDENTITY_USER = "<token>"
 
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NOT_FOUND = "credentials not found"
+_WHOLE = {"", "v1", "v2"}
+"""The paths of keys that are for a whole registry, such as `https://index.docker.io/v1/`."""
 
 
 class Ask(Protocol):
@@ -96,7 +98,7 @@ class DockerSource(CredentialSource):
         """
         host = host_of(url)
         auths = table(config, "auths")
-        keys = [key for key in auths if host_of(key) == host]
+        keys = [key for key in auths if host_of(key) == host and split(key).path.strip("/") in _WHOLE]
         own = [(helper, host) for key, helper in table(config, "credHelpers").items() if host_of(key) == host]
         store = [(config.get("credsStore"), key) for key in keys or [host]]
         for helper, key in (*own[:1], *store):
@@ -104,12 +106,8 @@ class DockerSource(CredentialSource):
                 login = self._ask_helper(f"docker-credential-{helper}", key)
                 if login is not None:
                     yield f"docker-credential-{helper} ({where})", login
-        # podman keeps logins to parts of a registry, too: that of the longest path goes first.
-        path = split(url).path.strip("/") + "/"
-        for key in sorted(keys, key=lambda key: -len(_path_of(key))):
-            written = _written(auths[key]) if path.startswith(_path_of(key)) else None
-            if written is not None:
-                yield where, written
+        for login in filter(None, map(_written, map(auths.get, keys))):
+            yield where, login
 
     def _ask_helper(self, program: str, key: str) -> tuple[str, str] | str | None:
         """A user name and a secret, why there is none, or None where the helper says that it has none."""
@@ -127,12 +125,6 @@ class DockerSource(CredentialSource):
             return str(answer["Username"]), str(answer["Secret"])
         except (ValueError, KeyError, TypeError):
             return f"{program} gave an invalid answer"
-
-
-def _path_of(key: str) -> str:
-    """The part of the registry that a key is for. That of `https://index.docker.io/v1/` is none of the registry's."""
-    path = split(key).path.strip("/")
-    return f"{path}/" if path not in {"", "v1", "v2"} else ""
 
 
 def _written(entry: object) -> tuple[str, str] | None:

@@ -183,7 +183,9 @@ class KeyringSource(CredentialSource):
         if backend in self._hung:
             tell(f"keyring ({backend})", "skipped, because it did not answer")
             return None
-        limit = self._seconds or time_for(backend, interactive=self._interactive)
+        # A backend of the system opens a window, which a person has to see.
+        opens = self._interactive and _is_of_the_system(backend)
+        limit = self._seconds or (SECONDS_TO_UNLOCK if opens else SECONDS)
         answer = _in_thread(act)
         if not self._wait(answer, backend, limit):
             self._hung.add(backend)
@@ -211,11 +213,6 @@ class KeyringSource(CredentialSource):
                 told = True
                 self._listener(Note(message=f"Waiting for the keyring {backend} (at most {limit:g} s)."))
         return True
-
-
-def time_for(backend: str, *, interactive: bool) -> float:
-    """Seconds that a backend may take; those of the system open a window, which a person has to see."""
-    return SECONDS_TO_UNLOCK if interactive and _is_of_the_system(backend) else SECONDS
 
 
 def _users_at(service: str, request: CredentialRequest) -> Iterator[Place]:
@@ -308,17 +305,15 @@ def forget(url: str, username: str, *, project: str | None = None) -> bool:
 def _with_first(act: Callable[[Backend], _T], verb: str) -> _T:
     """Call the first backend, with a time limit that is long enough to unlock it."""
     done = _in_thread(lambda: [act(backend) for backend in installed_backends()[:1]])
-    hint = "Set an environment variable instead."
     if not wait([done], timeout=SECONDS_TO_UNLOCK).done:
         msg = f"The keyring did not {verb} the credential within {SECONDS_TO_UNLOCK:g} s."
-        raise CredentialError(msg, hint=hint)
-    error = done.exception()
-    if error is not None:
-        raise CredentialError(f"The keyring could not {verb} the credential: {_plain(error)}.", hint=hint)
-    if not done.result():
+    elif (error := done.exception()) is not None:
+        msg = f"The keyring could not {verb} the credential: {_plain(error)}."
+    elif not done.result():
         msg = "No keyring found on this machine."
-        raise CredentialError(msg, hint="Set an environment variable instead, or install a keyring backend.")
-    return done.result()[0]
+    else:
+        return done.result()[0]
+    raise CredentialError(msg, hint="Set an environment variable instead.")
 
 
 def _in_thread(act: Callable[[], _T]) -> Future[_T]:

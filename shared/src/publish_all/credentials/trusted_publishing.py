@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from publish_all import diagnoses
@@ -43,11 +43,11 @@ from publish_all.credentials.identity import (
     AmbientIdentity,
     IdentityToken,
     form_fields,
-    near_misses,
-    publishers_to_register,
+    near_miss,
     why_unknown,
 )
 from publish_all.credentials.value import TOKEN_USER, read_pypi_token, refused
+from publish_all.errors import CredentialError
 from publish_all.events import Found, Listener, ignore
 from publish_all.findings import Finding, Severity
 
@@ -133,8 +133,8 @@ class TrustedPublishingSource(CredentialSource):
             asked = self._ask_identity(request, tell)
             if asked is None:
                 return None
-            for finding in near_misses(asked[0]):
-                self._listener(Found(finding=finding))
+            if (suspicious := near_miss(asked[0])) is not None:
+                self._listener(Found(finding=suspicious))
             return self._credential(request, Secret(""), expires=None)
 
     def unused(self, request: CredentialRequest, credential: Credential) -> Finding | None:
@@ -158,9 +158,8 @@ class TrustedPublishingSource(CredentialSource):
             f"The token in {credential.origin} is used for {request.repository}, although this job could use trusted "
             "publishing. The files get no attestations.",
             where=credential.origin,
-            hint=f"{register}; `publish-all doctor` in this job shows the fields of the form. Then publish with "
-            "`--auth oidc`, remove the token from the CI service, and revoke it at the index. To keep the token "
-            "without this note, use `--auth token`.",
+            hint=f"{register} (`publish-all doctor` in this job shows the fields). Then publish with `--auth oidc`, and "
+            "revoke the token. To keep it without this note, use `--auth token`.",
         )
 
     def _serves(self, request: CredentialRequest) -> bool:
@@ -211,8 +210,7 @@ class TrustedPublishingSource(CredentialSource):
 
     def _exchange(self, request: CredentialRequest, token: IdentityToken, audience: str) -> Credential:
         """Mint, each time with a new JWT. Raises `CredentialError` with the explanation, `HttpError` for an index that is down."""
-        why = diagnoses.MINT_REFUSED.found("The index gave no token.", where=request.url)
-        down: HttpError | None = None
+        problem: CredentialError | HttpError
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._sleep(2.0**attempt)
@@ -230,36 +228,29 @@ class TrustedPublishingSource(CredentialSource):
                     body=json.dumps({"token": token.secret.reveal()}).encode(),
                 )
             except HttpError as error:
-                why = diagnoses.MINT_REFUSED.found(error.message, where=request.url, hint=error.hint or "")
-                down, again = error, error.retryable
+                problem, again = error, error.retryable
             else:
                 if answer.status == 200:
                     return self._taken(request, token, answer)
-                down = _down(_mint_url(request), answer)
-                why, again = explain(request, token, answer, self._projects.get(request.repository, ()))
+                problem, again = explain(request, token, answer, self._projects.get(request.repository, ()))
             if not again:
                 break
-        if down is not None and down.retryable:
-            raise down
-        raise refused(why)
+        raise problem
 
     def _taken(self, request: CredentialRequest, token: IdentityToken, answer: Reply) -> Credential:
         content = _object_in(answer)
         minted, expires = content.get("token"), content.get("expires")
-        if content.get("success") is False or not isinstance(minted, str) or not minted.strip():
-            message = (
-                f"{request.repository} answered a token request with success, but the answer has no token."
-            )
+        usable = isinstance(minted, str) and minted.strip() and minted.isprintable()
+        if content.get("success") is False or not usable:
+            message = f"{request.repository} answered a token request with success, but the answer has no usable token."
             raise refused(diagnoses.MINT_REFUSED.found(message, where=_mint_url(request)))
-        if not minted.isprintable():
-            message = f"{request.repository} gave a token with control characters, so it is not used."
-            raise refused(diagnoses.MINT_REFUSED.found(message, where=_mint_url(request)))
-        self._mask(minted)
+        self._mask(str(minted))
         now = self._clock()
         # The time from the index, unless the two clocks differ too much.
-        stated = expires if isinstance(expires, int | float) and now < expires <= now + 86400 else None
-        end = now + LIFETIME if stated is None else float(stated)
-        self._minted[token.secret] = self._credential(request, Secret(minted), expires=end)
+        stated = (
+            expires if isinstance(expires, int | float) and now < expires <= now + 86400 else now + LIFETIME
+        )
+        self._minted[token.secret] = self._credential(request, Secret(str(minted)), expires=float(stated))
         return self._minted[token.secret]
 
     def _credential(self, request: CredentialRequest, secret: Secret, *, expires: float | None) -> Credential:
@@ -289,19 +280,24 @@ def publishing_page(url: str, project: str | None) -> str | None:
     return f"{base_of(url)}/manage/{path}/publishing/" if is_pypi(url) else None
 
 
+def pending_publishers(projects: Iterable[str], url: str) -> str:
+    """How to register pending publishers for several new projects.
+
+    An index takes one for each environment of a workflow, and the first of the projects uses it up.
+    """
+    page = publishing_page(url, None) or "the index's page for pending publishers"
+    rows = "\n".join(f"  {name}: environment pypi-{name}" for name in projects)
+    return (
+        f"Register one pending publisher for each new project at {page}, with its own environment, and publish each "
+        f"variant in a job with that environment (--variant):\n{rows}"
+    )
+
+
 def needs_pending(
     new: Sequence[str], message: str, *, url: str, where: str, severity: Severity | None = None
 ) -> Finding:
-    """The finding for several new projects that are published from one environment of a workflow.
-
-    An index takes one pending publisher for each environment, and the first of the projects uses it up.
-    """
-    page = publishing_page(url, None) or "the index's page for pending publishers"
-    rows = "\n".join(f"  {name}: environment pypi-{name}" for name in new)
-    hint = (
-        f"Register one pending publisher for each at {page}, with its own environment, and publish each variant "
-        f"in a job with that environment (--variant):\n{rows}\nOr make the first release with a token: `--auth token`."
-    )
+    """The finding for several new projects that are published from one environment of a workflow."""
+    hint = f"{pending_publishers(new, url)}\nOr make the first release with a token: `--auth token`."
     return diagnoses.PENDING_PUBLISHERS_NEEDED.found(message, where=where, hint=hint, severity=severity)
 
 
@@ -316,7 +312,7 @@ def ensure_covers(
     if token is None or token.project_ids is None or len(token.project_ids) >= len(projects):
         return
     pages = [
-        f"  {name}: {'(new) ' if new else ''}{publishing_page(request.url, None if new else name) or 'its settings'}"
+        f"  {name}: {publishing_page(request.url, None if new else name) or 'its settings'}"
         for name, new in projects.items()
     ]
     message = (
@@ -378,44 +374,48 @@ def ensure_own(audience: str, request: CredentialRequest, base: str) -> None:
 
 def explain(
     request: CredentialRequest, token: IdentityToken, answer: Reply, projects: Sequence[str]
-) -> tuple[Finding, bool]:
+) -> tuple[CredentialError | HttpError, bool]:
     """Why no token was minted, and whether a new JWT may help. `projects` are all projects that this run publishes there."""
+    base, where = base_of(request.url), _mint_url(request)
+    if (down := _down(where, answer)) is not None:
+        return down, True
     code, description = _error_in(answer)
     said = plain(description, secrets=(token.secret,)).rstrip(".")
-    again = code == "invalid-reuse-token" or (not code and answer.status in _RETRYABLE)
-    base, where = base_of(request.url), _mint_url(request)
+    diagnosis, hint, again = diagnoses.MINT_REFUSED, "", code == "invalid-reuse-token"
     if code == "invalid-publisher":
-        own_page = publishing_page(request.url, request.project or "PROJECT")
-        page = publishing_page(request.url, None)
-        fields = "\n".join(f"  {name}: {value}" for name, value in form_fields(token, request.project))
-        lines = (
-            [f"Register it for an existing project at {own_page}, for a new project at {page}."]
-            if page
-            else []
+        diagnosis = diagnoses.PUBLISHER_UNKNOWN
+        fields = "\n".join(
+            f"  {name}: {value}" for name, value in form_fields(token, request.project).items()
         )
-        lines += [f"- {line}" for line in why_unknown(token, request.project)]
-        lines += publishers_to_register(token, projects, page=page)
         message = f"{request.repository} has no trusted publisher for this job. Register it with exactly these fields:\n{fields}"
-        return diagnoses.PUBLISHER_UNKNOWN.found(message, where=where, hint="\n".join(lines)), again
-    if code == "invalid-pending-publisher":
+        lines = [f"- {line}" for line in why_unknown(token, request.project)]
+        if page := publishing_page(request.url, None):
+            own_page = publishing_page(request.url, request.project or "PROJECT")
+            lines.insert(
+                0, f"Register it for an existing project at {own_page}, for a new project at {page}."
+            )
+        if len(projects) > 1:
+            lines.append(pending_publishers(projects, request.url))
+        hint = "\n".join(lines)
+    elif code == "invalid-pending-publisher":
+        diagnosis = diagnoses.PENDING_PUBLISHER_TAKEN
         message = (
             f"A pending publisher matches this job, but its project already exists at {request.repository}."
         )
-        return diagnoses.PENDING_PUBLISHER_TAKEN.found(message, where=where), again
-    if code == "invalid-token" and "expired" in said.lower():
+    elif code == "invalid-token" and "expired" in said.lower():
         message = (
             f"{request.repository} ({base}) reports that the identity token of this job has expired: {said}."
         )
-        return diagnoses.MINT_REFUSED.found(message, where=where, hint=_EXPIRED), True
-    text, hint = _REFUSALS.get(code, ("answered {status} to a request for a token{after}.", ""))
-    text = text.format(
-        said=said,
-        after=f": {said}" if said else "",
-        status=answer.status,
-        issuer=plain(token.claim("iss")) or "unknown",
-    )
-    message = f"{request.repository} ({base}) {text}"
-    return diagnoses.MINT_REFUSED.found(message, where=where, hint=hint), again
+        hint, again = _EXPIRED, True
+    else:
+        text, hint = _REFUSALS.get(code, ("answered {status} to a request for a token: {said}.", ""))
+        text = text.format(
+            said=said or "no reason given",
+            status=answer.status,
+            issuer=plain(token.claim("iss")) or "unknown",
+        )
+        message = f"{request.repository} ({base}) {text}"
+    return refused(diagnosis.found(message, where=where, hint=hint)), again
 
 
 def _down(url: str, answer: Reply) -> HttpError | None:

@@ -120,42 +120,31 @@ def _is_quoted(value: str) -> bool:
 
 def _trouble(value: str, credential: Credential) -> str | None:
     """A mistake in a value that no server accepts."""
-    categories = {unicodedata.category(each) for each in value}
-    if categories & {"Cc", "Zl", "Zp"}:
-        return "contains a control character, such as a line break"
-    if "Cf" in categories:
-        return "contains an invisible character, such as a zero-width space"
+    if {unicodedata.category(each) for each in value} & {"Cc", "Cf", "Zl", "Zp"}:
+        return "contains a control or invisible character, such as a line break or a zero-width space"
     if credential.kind is not CredentialKind.TOKEN:
         return None
     if _is_quoted(value):
         return "has quotes around it"
-    if "://" in value:
-        return "is a URL"
-    if re.search(r"\s", value):
-        return "contains white space, such as the space after `Bearer`"
-    if value.startswith((f"{TOKEN_USER}:", f"{credential.username}:")):
-        return "begins with a user name"
+    if re.search(r"\s|://", value) or value.startswith((f"{TOKEN_USER}:", f"{credential.username}:")):
+        return "is more than a token: it contains white space, a URL or a user name"
     return None
 
 
 def _ensure_username(username: str, value: str, origin: str) -> None:
     """Raise for a user name that is a token (names are shown, tokens are not), or that would be read as another one."""
-    message = hint = ""
     if value and username.startswith((_PREFIX, *GITHUB_PREFIXES)):
         message = f"The user name that goes with {origin} is a token."
         hint = (
-            f"Set the token as the password, and {TOKEN_USER} as the user name. "
-            "If a server needs the token as the user name, leave the password empty."
+            f"Set the token as the password, and {TOKEN_USER} as the user name; or leave the password empty."
         )
     # RFC 7617: the first colon ends the user name.
     elif ":" in username or any(unicodedata.category(each) in {"Cc", "Cf"} for each in username):
-        message = (
-            f"The user name that goes with {origin} contains a colon or an invisible character, "
-            "so servers would read another name."
-        )
+        message = f"The user name that goes with {origin} contains a colon or an invisible character."
         hint = "Set only the user name."
-    if message:
-        raise refused(diagnoses.CREDENTIAL_MALFORMED.found(message, where=origin, hint=hint))
+    else:
+        return
+    raise refused(diagnoses.CREDENTIAL_MALFORMED.found(message, where=origin, hint=hint))
 
 
 # Information in tokens
@@ -186,8 +175,7 @@ def read_pypi_token(value: str) -> PyPIToken | None:
         location, caveats = _parts(packed)
     except (ValueError, LookupError):  # binascii's and Unicode's are of the first
         return None
-    expires, projects, ids = _limits(caveats)
-    return PyPIToken(location=location, expires=expires, projects=projects, project_ids=ids)
+    return _with_limits(location, caveats)
 
 
 def github_prefix(value: str) -> str | None:
@@ -201,21 +189,18 @@ def inspect(
     """The problems with sending this credential for this request; empty if there are none."""
     if not credential.secret:
         return ()
-    host, origin = hostname_of(credential.host), credential.origin
-    found = [*_wrong_service(credential, host), *_wrong_token(credential, request, host, now())]
-    return tuple(
-        diagnosis.found(
-            message,
-            where=origin,
-            hint=with_names(diagnosis.entry.next_step, request.repository, request.project),
-        )
-        for diagnosis, message in found
-    )
+    found = []
+    for diagnosis, message in _problems(credential, request, now()):
+        hint = with_names(diagnosis.entry.next_step, request.repository, request.project)
+        found.append(diagnosis.found(message, where=credential.origin, hint=hint))
+    return tuple(found)
 
 
-def _wrong_service(credential: Credential, host: str) -> Iterator[tuple[Diagnosis, str]]:
-    secret = credential.secret.reveal()
-    github, holds = github_prefix(secret), f"{_start(credential.origin)} contains a"
+def _problems(
+    credential: Credential, request: CredentialRequest, now: float
+) -> Iterator[tuple[Diagnosis, str]]:
+    secret, origin, host = credential.secret.reveal(), credential.origin, hostname_of(credential.host)
+    github, holds = github_prefix(secret), f"{_start(origin)} contains a"
     if github is not None and host in PYPI_HOSTS | TESTPYPI_HOSTS:
         message = f"{holds} GitHub token ({github}…), and {host} is not GitHub."
         yield diagnoses.TOKEN_OF_OTHER_SERVICE, message
@@ -224,22 +209,13 @@ def _wrong_service(credential: Credential, host: str) -> Iterator[tuple[Diagnosi
     if github == "github_pat_" and host == "ghcr.io":
         message = f"{holds} fine-grained token (github_pat_…), which ghcr.io does not accept."
         yield diagnoses.FINE_GRAINED_TOKEN, message
-
-
-def _wrong_token(
-    credential: Credential, request: CredentialRequest, host: str, now: float
-) -> Iterator[tuple[Diagnosis, str]]:
-    secret, origin = credential.secret.reveal(), credential.origin
     token, is_partial = read_pypi_token(secret), secret.startswith(_PREFIX)
     # The index behind the host as tokens name it, for the two that we know.
     index = "pypi.org" if host in PYPI_HOSTS else "test.pypi.org" if host in TESTPYPI_HOSTS else None
-    if index is not None and (token is not None or github_prefix(secret) is None):
+    if index is not None and (token is not None or github is None):
         if credential.username != TOKEN_USER and (token is not None or not is_partial):
-            stated = f"The user name from {origin} is {credential.username!r}"
-            yield (
-                diagnoses.USERNAME_NOT_TOKEN,
-                f"{stated}, and {host} accepts only {TOKEN_USER} with an API token.",
-            )
+            message = f"The user name from {origin} is {credential.username!r}, and {host} accepts only {TOKEN_USER}."
+            yield diagnoses.USERNAME_NOT_TOKEN, message
         elif token is None:
             what = "only a part of a PyPI token" if is_partial else "something that is not a PyPI token"
             message = f"{_start(origin)} contains {what}, and {host} accepts only whole PyPI tokens."
@@ -305,8 +281,8 @@ def _packet(stream: io.BytesIO) -> tuple[int, bytes]:
     return kind, stream.read(length)
 
 
-def _limits(caveats: Iterable[bytes]) -> tuple[float | None, frozenset[str] | None, frozenset[str] | None]:
-    """The earliest expiry, and the projects that all caveats allow, by name and by id.
+def _with_limits(location: str, caveats: Iterable[bytes]) -> PyPIToken:
+    """The token with the earliest expiry, and the projects that all caveats allow, by name and by id.
 
     Unknown caveats are ignored here: the server decides. `[0, expires, not before]`, `[1, [names]]` and
     `[2, [ids]]`, or as it was before: `{"exp": …, "nbf": …}` and `{"version": 1, "permissions": {"projects": [names]}}`.
@@ -334,8 +310,9 @@ def _limits(caveats: Iterable[bytes]) -> tuple[float | None, frozenset[str] | No
         if isinstance(ids, list):
             allowed.append(frozenset(map(str, ids)))
     of_all = frozenset[str].intersection
-    return (
-        min(ends, default=None),
-        of_all(*projects) if projects else None,
-        of_all(*allowed) if allowed else None,
+    return PyPIToken(
+        location=location,
+        expires=min(ends, default=None),
+        projects=of_all(*projects) if projects else None,
+        project_ids=of_all(*allowed) if allowed else None,
     )
