@@ -17,6 +17,16 @@ INTEGRATION = Path(__file__).parent / "integration"
 UNIT_SECONDS = 60 if os.name == "posix" else 240  # Windows starts processes slowly
 INTEGRATION_SECONDS = 300
 ERROR_PRIVILEGE_NOT_HELD = 1314
+# Why a test with the mark `posix(NAME)` does not run on Windows; CONTRIBUTING lists them.
+NOT_ON_WINDOWS = {
+    "links": "Windows lets only those make symbolic links who have the right to",
+    "locks": "Windows locks files in another way",
+    "modes": "Windows has no POSIX permissions, and no executable bit",
+    "names": "Windows has no files of such names",
+    "pipes": "Windows has no named pipes among its files",
+    "shell": "the program of the test is a script for a POSIX shell",
+    "signals": "Windows sends no signals, and has no process groups",
+}
 
 # Examples take longer on a busy machine; the time limit of the test bounds them all.
 hypothesis.settings.register_profile("publish-all", deadline=None)
@@ -52,6 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "chaos: drops, delays and kills, many times from seeds")
     config.addinivalue_line("markers", "fuzz: many random inputs for each reader; run by `make fuzz`")
     config.addinivalue_line("markers", "real: works on many projects from PyPI; run by `make test-real`")
+    config.addinivalue_line("markers", "posix(name): cannot run on Windows, for a reason of `NOT_ON_WINDOWS`")
     config.addinivalue_line("markers", "rehearsal: a release of our own; run by `make release-rehearsal`")
 
 
@@ -62,7 +73,7 @@ def pytest_runtest_call() -> Generator[None, Any, Any]:
         return (yield)
     except OSError as error:
         if getattr(error, "winerror", None) == ERROR_PRIVILEGE_NOT_HELD:
-            pytest.skip("making links needs a right on Windows")
+            pytest.skip(NOT_ON_WINDOWS["links"])
         raise
 
 
@@ -75,6 +86,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("timeout") is None:
             seconds = INTEGRATION_SECONDS if in_integration(item) else UNIT_SECONDS
             item.add_marker(pytest.mark.timeout(seconds))
+        for mark in item.iter_markers("posix"):
+            item.add_marker(pytest.mark.skipif(os.name == "nt", reason=NOT_ON_WINDOWS[mark.args[0]]))
 
 
 @pytest.hookimpl(trylast=True)

@@ -133,7 +133,7 @@ def spying(tmp_path: Path) -> Path:
     return program
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the program is a shell script")
+@pytest.mark.posix("shell")
 def test_programs_that_a_repository_names_do_not_run(tmp_path: Path, spying: Path) -> None:
     git(tmp_path, "init", "--quiet", "work")
     root = tmp_path / "work"

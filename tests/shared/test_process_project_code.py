@@ -85,7 +85,7 @@ def test_a_command_that_cannot_be_started(tmp_path):
         run_project_code(["publish-all-has-no-such-program"], cwd=tmp_path)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups and sends no signals")
+@pytest.mark.posix("signals")
 def test_signals_of_our_terminal_do_not_reach_it(tmp_path):
     done = python("import os; print(os.getpgrp() == os.getpid())", tmp_path)
     assert done.stdout == "True\n"

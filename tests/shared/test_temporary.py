@@ -23,7 +23,7 @@ def test_a_folder_is_gone_after_the_block_whatever_is_in_it(tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.posix("signals")
 def test_what_a_killed_run_left_is_swept_and_what_a_running_one_uses_is_not(tmp_path):
     code = (
         "import sys, time\nfrom pathlib import Path\nfrom publish_all._temporary import temporary_folder\n"
@@ -59,7 +59,7 @@ def test_an_empty_folder_of_a_run_that_was_killed_at_once_is_swept_after_a_day(t
     assert names(tmp_path) == [new.name]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows lets only administrators make links")
+@pytest.mark.posix("links")
 def test_links_are_not_followed(tmp_path):
     place, other = tmp_path / "place", tmp_path / "other"
     for each in (place, other):

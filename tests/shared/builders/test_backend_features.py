@@ -251,8 +251,10 @@ def test_the_sdist_of_a_renamed_variant_builds_to_what_the_projects_own_does(pro
     again = rebuilt(our_sdist, tmp_path / "ours")
     assert again.name == our_wheel.name
     assert wheel_content(again) == wheel_content(rebuilt(sdist, tmp_path / "theirs"))
-    if "poetry-core" not in loads((project / "pyproject.toml").read_text())["build-system"]["requires"]:
-        assert again.read_bytes() == our_wheel.read_bytes()  # the other has a file that is in wheels only
+    # Of poetry-core, the other has a file that is in wheels only. On Windows, backends write another `create_system`.
+    requires = loads((project / "pyproject.toml").read_text())["build-system"]["requires"]
+    if "poetry-core" not in requires and os.name == "posix":
+        assert again.read_bytes() == our_wheel.read_bytes()
 
 
 def rebuilt(sdist: Path, folder: Path) -> Path:

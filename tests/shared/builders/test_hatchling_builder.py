@@ -198,7 +198,7 @@ def test_what_git_ignores_is_not_shipped_and_the_tree_stays_clean(project: Path,
     assert git(project, "status", "--porcelain", "--ignored") == before
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need privileges on Windows")
+@pytest.mark.posix("links")
 @pytest.mark.parametrize("ignores", [True, False])
 def test_ignore_vcs_ships_what_git_ignores(project: Path, tmp_path: Path, *, ignores: bool) -> None:
     wanted = variant(project, hatch={"build": {"ignore-vcs": ignores}})
@@ -550,7 +550,7 @@ def test_folders_are_not_junk_by_their_name(tmp_path: Path) -> None:
         assert set(names) <= members(sdist)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.posix("names")
 @pytest.mark.parametrize("kind", ["sdist", "wheel"])
 def test_a_name_that_is_not_utf8_is_an_error_that_shows_it(tmp_path: Path, kind: str) -> None:
     root = write(tmp_path / "project", FILES)

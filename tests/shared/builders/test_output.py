@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,7 @@ def test_leads_nowhere_else(tmp_path: Path, stated: str) -> None:
     assert "-o" in (caught.value.hint or "")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="making links needs a right on Windows")
+@pytest.mark.posix("links")
 def test_leads_nowhere_else_through_a_link(tmp_path: Path) -> None:
     config = project(tmp_path / "p", "dist")
     (tmp_path / "elsewhere").mkdir()

@@ -107,7 +107,7 @@ def test_each_wheel_holds_what_its_tag_says_and_says_so(built, pyproject):
 
 
 @BACKENDS
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no executable bit to keep")
+@pytest.mark.posix("modes")
 def test_programs_stay_executable(built, pyproject):
     (linux, _, _), _ = built(pyproject)
     with zipfile.ZipFile(linux) as opened:

@@ -278,7 +278,7 @@ def test_folders_are_not_junk_by_their_name(make_tree, tmp_path, make_variant, g
     assert names <= set(members(project.build(staged)))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.posix("names")
 @pytest.mark.parametrize("kind", ["sdist", "wheel"])
 def test_a_name_that_is_not_utf8_is_an_error_that_shows_it(make_tree, tmp_path, make_variant, kind):
     project = Project(make_tree(FILES, git=False), tmp_path)
@@ -371,7 +371,7 @@ def test_honours_source_date_epoch(project, make_variant, monkeypatch, kind):
     assert project.build(variant, kind).read_bytes() != default
 
 
-@pytest.mark.skipif(os.name == "nt", reason="only administrators make links on Windows")
+@pytest.mark.posix("links")
 def test_a_link_is_shipped_under_its_own_name_beside_the_file_that_it_points_at(
     make_tree, make_variant, tmp_path
 ):

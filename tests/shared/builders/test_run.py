@@ -163,10 +163,10 @@ def test_a_failed_build_leaves_the_output_as_it_was_and_shows_what_the_backend_p
     assert [each.name for each in request.output.iterdir()] == ["other.whl"]
 
 
-@pytest.mark.parametrize("action", ["os._exit(3)", "os.kill(os.getpid(), 9)"])
+@pytest.mark.parametrize(
+    "action", ["os._exit(3)", pytest.param("os.kill(os.getpid(), 9)", marks=pytest.mark.posix("signals"))]
+)
 def test_a_worker_that_dies_is_an_error(make_request, action):
-    if os.name == "nt" and "kill" in action:
-        pytest.skip("Windows has no signal 9")
     with pytest.raises(BuildError, match=r"worker ended with exit code (3|-9)[\s\S]*said by the backend"):
         built(make_request(IN_TREE, action=action))
 
@@ -229,7 +229,7 @@ def test_nothing_of_a_build_is_left_in_the_temporary_folder(make_request, monkey
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.posix("signals")
 @pytest.mark.parametrize("when", ["builds", "is asked in the project itself"])
 def test_the_worker_dies_with_its_parent_and_cleans_up(make_request, tmp_path, when):
     waiting = "Path(os.environ['MARK_DIR'], 'mark').write_text(f'{os.getpid()} {child}'); import time; time.sleep(60)"

@@ -113,7 +113,7 @@ def test_distributions_in_the_root_are_left_out_where_builds_write_there(make_tr
     assert tree.files == ("a.py", "notes.txt", "vendored-1.0-py3-none-any.whl")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="file names are text on Windows")
+@pytest.mark.posix("names")
 @pytest.mark.parametrize("git", [True, False])
 def test_a_file_name_that_is_not_utf8_is_an_error_that_names_the_file(make_tree, git):
     root = make_tree({"a.py": ""}, git=git)

@@ -94,7 +94,7 @@ def test_large_files_are_not_copied(stages):
     assert (stages.fresh() / "large.bin").samefile(large)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no exec bit")
+@pytest.mark.posix("modes")
 def test_the_exec_bit_is_kept_and_all_else_is_the_same_everywhere(stages):
     (stages.tree.root / "README.md").chmod(0o700)
     (stages.tree.root / "pyproject.toml").chmod(0o660)
@@ -120,7 +120,7 @@ def linked(stages, tmp_path):
     return stages
 
 
-@pytest.mark.skipif(os.name == "nt", reason="only administrators make links on Windows")
+@pytest.mark.posix("links")
 def test_links_stay_links_unless_they_lead_to_what_is_not_in_the_stage(linked):
     stage = linked.fresh()
     assert (stage / "file").readlink() == Path("README.md")
@@ -132,7 +132,7 @@ def test_links_stay_links_unless_they_lead_to_what_is_not_in_the_stage(linked):
     assert (stage / "outside").read_text() == "shared"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="only administrators make links on Windows")
+@pytest.mark.posix("links")
 def test_with_a_layout_links_become_what_they_point_at(linked):
     (linked.tree.root / "packages/kindling/again.md").symlink_to("../../README.md")
     stage = linked.fresh(laid_out(LAYOUT))

@@ -6,7 +6,7 @@ import pytest
 
 from publish_all.cli.cancel import cancelled_by_signals, interrupted_by_signals
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither SIGTERM nor SIGHUP")
+pytestmark = pytest.mark.posix("signals")
 TERMINATION = [] if os.name == "nt" else [signal.SIGTERM, signal.SIGHUP]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -120,7 +119,7 @@ def test_a_manifest_that_states_no_version_is_not_completed_by_the_backend(check
     assert checkout.ran() == set()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the command is for a POSIX shell")
+@pytest.mark.posix("shell")
 def test_commands_get_what_a_build_gets_and_what_they_lack_is_told(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -286,7 +286,7 @@ def test_names_that_no_public_index_gives_away(project):
     assert codes(project.examine()) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
+@pytest.mark.posix("modes")
 def test_a_pypirc_that_others_can_read(project):
     path = project.home / ".pypirc"
     path.write_text("[pypi]\n")

@@ -40,7 +40,7 @@ def test_second_run_is_told_who_holds_the_lock(path, holder):
     assert caught.value.exit_code == 1
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows locks in another way")
+@pytest.mark.posix("locks")
 def test_a_file_system_without_locks_is_not_taken_for_another_run(path, monkeypatch):
     def flock(*_):
         raise OSError(errno.ENOLCK, "No locks available")
@@ -60,7 +60,7 @@ def test_a_file_that_is_not_ours_keeps_its_content(path, content):
     assert path.read_text() == content
 
 
-@pytest.mark.skipif(os.name != "posix", reason="making links needs a right on Windows")
+@pytest.mark.posix("links")
 def test_a_link_is_not_followed(path, tmp_path):
     target = tmp_path / "empty"
     target.touch()

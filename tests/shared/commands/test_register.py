@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import configparser
 import stat
-import sys
 
 import pytest
 
@@ -177,7 +176,7 @@ def test_a_file_that_has_changed_meanwhile_is_not_written(plan):
     assert registration.path.read_text() == "[pypi]\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX's")
+@pytest.mark.posix("modes")
 def test_permissions_stay_and_a_link_is_written_through(plan, tmp_path):
     registration = plan(Tool.TWINE)
     write_registration(registration)

@@ -10,8 +10,6 @@ from publish_all.commands.context import Runtime
 from publish_all.commands.state import CheckoutState, state_of
 from publish_all.config.folders import usual_folders
 
-posix = pytest.mark.skipif(os.name != "posix", reason="Windows has other links and rights")
-
 
 def checkout(root: Path) -> Path:
     root.mkdir(parents=True)
@@ -41,7 +39,7 @@ def test_two_checkouts_of_one_project_have_two(tmp_path: Path) -> None:
     assert of(first, tmp_path / "state").folder != of(second, tmp_path / "state").folder
 
 
-@posix
+@pytest.mark.posix("links")
 def test_a_checkout_has_one_by_whatever_path_it_is_reached(tmp_path: Path) -> None:
     root = checkout(tmp_path / "demo")
     (tmp_path / "link").symlink_to(root)
@@ -71,7 +69,7 @@ def test_one_inside_of_the_repository_is_not_ours(tmp_path: Path) -> None:
     assert "inside the checkout" in (of(root, tmp_path / ".local" / "state").problem or "")
 
 
-@posix
+@pytest.mark.posix("modes")
 def test_one_that_others_may_write_to_is_not_ours(tmp_path: Path) -> None:
     root = checkout(tmp_path / "demo")
     of(root, tmp_path / "state").folder.chmod(0o777)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -229,7 +228,7 @@ def test_the_prompt_is_last_and_asked_once_for_all_projects(chain_of, make_reque
     assert chain_of(ask=None).get(make_request("corp")) is None
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX's")
+@pytest.mark.posix("modes")
 def test_the_same_thing_is_said_once_for_all_projects(chain_of, make_request, home, recorder):
     (home / ".pypirc").write_text(f"[corp]\nrepository={CORP}\nusername=bob\npassword=x\n")
     (home / ".pypirc").chmod(0o644)

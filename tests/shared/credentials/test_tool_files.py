@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from publish_all.config.model import ProjectConfig
@@ -254,7 +252,7 @@ def test_another_user_than_the_one_asked_for_is_not_taken(source_of, make_reques
     assert source_of(".pypirc", TEXT).find(make_request("corp", username="carol")) is None
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX's")
+@pytest.mark.posix("modes")
 def test_a_file_that_others_can_read_is_warned_about_only_when_used(
     source_of, make_request, recorder, tmp_path
 ):

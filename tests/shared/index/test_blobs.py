@@ -131,7 +131,7 @@ def test_what_is_intact_is_read_once_for_that(cache: BlobCache, monkeypatch: pyt
     assert opened(again) == CONTENT
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+@pytest.mark.posix("links")
 def test_links_are_not_followed(cache: BlobCache, tmp_path: Path) -> None:
     write(cache, "a", CONTENT)
     (tmp_path / "elsewhere").write_bytes(CONTENT)

@@ -61,7 +61,7 @@ def test_variables_are_expanded_and_encodings_known(read: Read, tmp_path: Path) 
     assert found(files, tmp_path) == [("a.txt:1", "--index-url", STRANGER)]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among its files")
+@pytest.mark.posix("pipes")
 def test_a_file_that_is_read_only_once_is_not_trusted(read: Read, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert [each.option for each in read("-r", "pipe").places] == ["-r"]

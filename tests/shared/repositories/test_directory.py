@@ -225,7 +225,7 @@ def test_another_writer_is_waited_for_and_then_reported(make, root: Path, wheel,
     assert not [each for each in files_of(root) if each.endswith(".part")]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="making links needs a right on Windows")
+@pytest.mark.posix("links")
 def test_a_lock_that_is_a_link_is_not_followed(make, root: Path, tmp_path: Path, wheel):
     precious = tmp_path / "precious"
     precious.write_text("precious")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 
 import pytest
@@ -76,7 +75,7 @@ def test_another_file_is_not_overwritten_by_a_receipt(tmp_path):
     assert path.read_text() == "[project]\n"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="making links needs a right on Windows")
+@pytest.mark.posix("links")
 def test_no_link_is_written_through(tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("precious")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -190,7 +189,7 @@ def test_what_can_be_read_of_a_damaged_journal(path):
     assert [each.filename for each in readable.public] == [ONE.filename, TWO.filename]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+@pytest.mark.posix("signals")
 def test_records_survive_a_kill(path):
     code = textwrap.dedent(
         """
@@ -238,7 +237,7 @@ def test_a_clock_that_was_set_back_a_little_forgets_nothing(path):
     assert len(read_journal(path, now=1_700_000_000.0 - 59).entries) == 1
 
 
-@pytest.mark.skipif(os.name != "posix", reason="making links needs a right on Windows")
+@pytest.mark.posix("links")
 def test_a_link_is_neither_read_nor_written_through(path, tmp_path):
     target = tmp_path / "elsewhere"
     write(target, (FileState.STARTED, ONE))
@@ -284,7 +283,7 @@ def test_what_a_full_disk_did_not_take_is_cut_off(path, monkeypatch):
     assert states(path) == {ONE.filename: FileState.STARTED, TWO.filename: FileState.STARTED}
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows has other modes")
+@pytest.mark.posix("modes")
 def test_only_its_owner_may_read_it(path):
     write(path, (FileState.STARTED, ONE))
     assert path.stat().st_mode & 0o777 == 0o600

@@ -58,7 +58,8 @@ class GitStates:
         git = root / ".git"
         for folder in ("objects/info", "refs/heads", "refs/tags"):
             (git / folder).mkdir(parents=True)
-        (git / "objects/info/alternates").write_text(f"{self.store / '.git/objects'}\n")
+        store = Path(os.path.relpath(self.store / ".git/objects", git / "objects")).as_posix()
+        (git / "objects/info/alternates").write_text(f"{store}\n")
         (git / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
         (git / "config").write_text(f"[core]\n\trepositoryformatversion = 0\n\tbare = false\n{config}")
         refs = {f"refs/heads/{name}": self.commits[commit] for name, commit in (branches or {}).items()}
