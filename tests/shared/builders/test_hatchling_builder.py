@@ -198,7 +198,6 @@ def test_what_git_ignores_is_not_shipped_and_the_tree_stays_clean(project: Path,
     assert git(project, "status", "--porcelain", "--ignored") == before
 
 
-@pytest.mark.posix("links")
 @pytest.mark.parametrize("ignores", [True, False])
 def test_ignore_vcs_ships_what_git_ignores(project: Path, tmp_path: Path, *, ignores: bool) -> None:
     wanted = variant(project, hatch={"build": {"ignore-vcs": ignores}})
