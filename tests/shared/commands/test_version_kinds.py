@@ -420,7 +420,7 @@ REFUSED = [
                 **EMPTY,
             },
         ),
-        "setup.py:5: the version in setup() is the result of a call, read()",
+        "setup.py:5: the version in setup() is not a literal",
     ),
     (
         Kind(

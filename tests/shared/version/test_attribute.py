@@ -20,28 +20,17 @@ SAYS = {
     "chained, first": ('__version__ = VERSION = "1.2.3"', "1.2.3"),
     "unpacked": ('__version__, __author__ = "1.2.3", "me"', "1.2.3"),
     "unpacked, nested": ('(a, (__version__, b)) = (1, ("1.2.3", 2))', "1.2.3"),
-    "unpacked, lists": ('[__version__, a] = ["1.2.3", 2]', "1.2.3"),
     "another name": ('VERSION = "1.2.3"\n__version__ = VERSION', "1.2.3"),
     "tuple": ("__version__ = (1, 2, 3)", "1.2.3"),
     "join, map": ('version_info = (1, 2, 3)\n__version__ = ".".join(map(str, version_info))', "1.2.3"),
     "join, list": ('__version__ = ".".join(["1", "2", "3"])', "1.2.3"),
-    "join, generator": ('V = (1, 2)\n__version__ = ".".join(str(x) for x in V)', "1.2"),
-    "join, comprehension": ('V = (1, 2)\n__version__ = ".".join([str(x) for x in V])', "1.2"),
-    "join, part of a tuple": ('V = (1, 2, 3, "final", 0)\n__version__ = ".".join(map(str, V[:3]))', "1.2.3"),
     "join, mixed": ('V = (1, 2, "rc1")\n__version__ = ".".join(map(str, V))', "1.2rc1"),
-    "f-string": ('MAJOR, MINOR = 1, 2\n__version__ = f"{MAJOR}.{MINOR}.0"', "1.2.0"),
-    "sum": ('BASE = "1.2"\n__version__ = BASE + ".3"', "1.2.3"),
     "side by side": ('__version__ = "1.2" ".3"', "1.2.3"),
     "parentheses": ('__version__ = (\n    "1.2.3"\n)', "1.2.3"),
-    "str()": ('__version__ = str("1.2.3")', "1.2.3"),
     "white space around": ('__version__ = " 1.2.3\\n"', "1.2.3"),
     "normalised": ('__version__ = "v1.2.3-RC.1"', "1.2.3rc1"),
     "the last one": ('__version__ = "1.0"\n__version__ = "2.0"', "2.0"),
     "bound again too late": ('V = "1.0"\n__version__ = V\nV = "9.9"', "1.0"),
-    "bound again too late, in a branch": (
-        'import sys\nV = "1.0"\n__version__ = f"{V}.2"\nif sys.platform:\n    V = "9.9"',
-        "1.0.2",
-    ),
     "itself": ('__version__ = "1.0"\n__version__ = __version__', "1.0"),
     "decoy in the docstring": ('"""\n__version__ = "9.9"\n"""\n__version__ = "1.0"', "1.0"),
     "decoy in a comment": ('# __version__ = "9.9"\n__version__ = "1.0"', "1.0"),
@@ -51,20 +40,12 @@ SAYS = {
         'import typing\n__version__ = "1.0"\nif typing.TYPE_CHECKING:\n    __version__ = "9.9"',
         "1.0",
     ),
-    "both branches agree": (
-        'import sys\nif sys.platform:\n    __version__ = "1.0"\nelse:\n    __version__ = "1.0"',
-        "1.0",
-    ),
     "try": ('try:\n    __version__ = "1.0"\nexcept Exception:\n    __version__ = "0.0.0"', "1.0"),
     "try, bound afterwards": (
         'try:\n    import x\nexcept ImportError:\n    pass\nelse:\n    y = 1\nfinally:\n    __version__ = "1.0"',
         "1.0",
     ),
     "with": ('import contextlib\nwith contextlib.suppress(Exception):\n    __version__ = "1.0"', "1.0"),
-    "a loop around it": (
-        'for name in ("a",):\n    try:\n        V = "1.0"\n    except ImportError:\n        V = "9"\n__version__ = V',
-        "1.0",
-    ),
     "an escape that warns": ('P = "\\d"\n__version__ = "1.0"', "1.0"),
     "a form feed": ('\x0c\n__version__ = "1.0"', "1.0"),
     "semicolons": ('a = 1; __version__ = "1.0"; b = 2', "1.0"),
@@ -99,15 +80,15 @@ REFUSED = {
     ),
     "metadata of another": (
         'from importlib.metadata import version\n__version__ = version("other")',
-        "version of another distribution, 'other'",
+        "init.py:2: circular",
     ),
     "a function": (
         "def get(): ...\n__version__ = get()",
-        "init.py:2: __version__ is the result of a call, get()",
+        "init.py:2: __version__ is not a literal",
     ),
-    "a file": ('__version__ = open("VERSION").read()', "init.py:1: __version__ is the result of a call"),
+    "a file": ('__version__ = open("VERSION").read()', "init.py:1: __version__ is not a literal"),
     "a number": ("__version__ = 1.2", "init.py:1: __version__ is not a literal"),
-    "an integer": ("__version__ = 1", "init.py:1: __version__ is not a string"),
+    "an integer": ("__version__ = 1", "init.py:1: __version__ is not a literal"),
     "None": ("__version__ = None", "init.py:1: __version__ is not a literal"),
     "bytes": ('__version__ = b"1.2"', "init.py:1: __version__ is not a literal"),
     "unknown name": ("__version__ = VERSION", "there is no VERSION"),
@@ -115,16 +96,26 @@ REFUSED = {
     "empty": ('__version__ = ""', "is '', which is not a PEP 440 version"),
     "augmented": (
         '__version__ = "1.0"\n__version__ += ".dev0"',
-        "init.py:2: it is bound by an augmented assignment",
+        "init.py:2: __version__ is not a literal",
     ),
-    "deleted": ('__version__ = "1.0"\ndel __version__', "init.py:2: it is bound by del"),
-    "a loop": ('for __version__ in ("1.0", "2.0"):\n    pass', "init.py:1: it is bound by with or a loop"),
+    "deleted": ('__version__ = "1.0"\ndel __version__', "init.py:2: __version__ is not a literal"),
+    "a loop": ('for __version__ in ("1.0", "2.0"):\n    pass', "init.py:1: __version__ is not a literal"),
     "conditional": (
         'import os\n__version__ = "1.0"\nif os.environ.get("CI"):\n    __version__ = "2.0"',
         "depends on a condition (lines 2, 4)",
     ),
-    "f-string with a format": ('X = 1\n__version__ = f"{X:03}.0"', "init.py:2: an f-string with a format"),
-    "itself": ("__version__ = __version__", "init.py:1: there is no __version__ yet"),
+    "a sum": ('BASE = "1.2"\n__version__ = BASE + ".3"', "init.py:2: __version__ is not a literal"),
+    "an f-string": ('X = 1\n__version__ = f"{X}.0"', "init.py:2: __version__ is not a literal"),
+    "join of a part": (
+        'V = (1, 2, "final")\n__version__ = ".".join(map(str, V[:2]))',
+        "init.py:2: __version__ is not a literal",
+    ),
+    "join of a string": ('__version__ = ".".join("123")', "init.py:1: __version__ is not a literal"),
+    "an attribute of a module": (
+        "from . import _version\n__version__ = _version.number",
+        "init.py:2: __version__ is not a literal",
+    ),
+    "itself": ("__version__ = __version__", "init.py: there is no __version__"),
     "not Python": ("__version__ = ", "init.py:1: is not valid Python"),
     "a null byte": ('__version__ = "1.0"\x00', "is not valid Python"),
     "from a library": (
@@ -137,14 +128,14 @@ REFUSED = {
 @pytest.mark.parametrize(("text", "expected"), SAYS.values(), ids=SAYS)
 def test_says(text: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / "init.py").write_text(text, newline="")
-    assert str(read_attribute(tmp_path / "init.py", own_name="de-mo").version) == expected
+    assert str(read_attribute(tmp_path / "init.py").version) == expected
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
 def test_refuses_what_is_not_literal(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "init.py").write_text(text, newline="")
     with pytest.raises(VersionError) as caught:
-        read_attribute(tmp_path / "init.py", own_name="de-mo")
+        read_attribute(tmp_path / "init.py")
     assert message in str(caught.value)
     assert caught.value.hint or "Python" in message
 
@@ -183,34 +174,9 @@ MODULES = {
         },
         "_version.py:2",
     ),
-    "star of other names in try": (
-        {
-            "__init__.py": "try:\n    from ._fast import *\nexcept ImportError:\n    __version__ = '1.0'",
-            "_fast.py": "x = 1",
-        },
-        "__init__.py:4",
-    ),
     "star of what is not here": (
         {"__init__.py": '__version__ = "1.0"\nfrom os.path import *'},
         "__init__.py:1",
-    ),
-    "module attribute": (
-        {
-            "__init__.py": "from . import _version\n__version__ = _version.__version__",
-            "_version.py": '__version__ = "1.0"',
-        },
-        "_version.py:1",
-    ),
-    "module under another name": (
-        {"__init__.py": "import pkg._version as v\n__version__ = v.number", "_version.py": 'number = "1.0"'},
-        "_version.py:1",
-    ),
-    "module by its path": (
-        {
-            "__init__.py": "import pkg._version\n__version__ = pkg._version.number",
-            "_version.py": 'number = "1.0"',
-        },
-        "_version.py:1",
     ),
     "two steps": (
         {
@@ -260,9 +226,7 @@ def test_follows_imports(files: dict[str, str], where: str, tmp_path: Path) -> N
 def test_detects_a_circle_of_imports(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("from .b import __version__")
     (tmp_path / "b.py").write_text("from .a import __version__")
-    with pytest.raises(
-        VersionError, match=r"circle: a\.py:__version__ → b\.py:__version__ → a\.py:__version__"
-    ):
+    with pytest.raises(VersionError, match=r"a\.py:1: __version__ is imported in a circle"):
         read_attribute(tmp_path / "a.py")
 
 

@@ -135,10 +135,10 @@ class Files(NamedTuple):
         self, path: Path, name: str = NAME, find: Callable[[ast.Module], ast.expr | None] | None = None
     ) -> Place:
         """The literal that an attribute comes down to, or the expression that `find` gives."""
-        found = read_attribute(path, name=name, own_name=self.own_name, read=self.read, find=find)
+        found = read_attribute(path, name=name, read=self.read, find=find)
 
         def write(read: Read, version: str) -> bytes:
-            now = read_attribute(path, name=name, own_name=self.own_name, read=read, find=find)
+            now = read_attribute(path, name=name, read=read, find=find)
             return rewritten(now, Version(version))
 
         return Place(self.name(found.path), found.line, found.text.strip(), name, found.path, write)

@@ -201,7 +201,7 @@ def _from_attribute(settings: Settings) -> ResolvedVersion:
     from publish_all.version.attribute import read_attribute
 
     path, root = settings.root / (settings.path or ""), settings.root
-    found = read_attribute(path, own_name=static.project_name(settings.pyproject))
+    found = read_attribute(path)
     where = found.path.relative_to(root).as_posix() if found.path.is_relative_to(root) else str(found.path)
     return ResolvedVersion(found.version, Origin.ATTRIBUTE, (f"file: {where}:{found.line}",))
 

@@ -304,7 +304,7 @@ def attribute_files(found: Found) -> tuple[str, ...]:
     ]
     for path in candidates:
         try:
-            literal = read_attribute(path, own_name=found.name).path
+            literal = read_attribute(path).path
         except (VersionError, OSError):
             continue
         if literal.is_relative_to(found.root):
