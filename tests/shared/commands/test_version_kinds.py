@@ -182,17 +182,6 @@ KINDS = [
         {"src/demo/about.py": "VERSION = (0, 2, 0)\n"},
     ),
     Kind(
-        "setuptools: attr, in a folder of its own",
-        {
-            "pyproject.toml": DYNAMIC
-            + SETUPTOOLS
-            + '[tool.setuptools]\npackage-dir = { "demo" = "lib/widget" }\npackages = ["demo"]\n'
-            '[tool.setuptools.dynamic]\nversion = { attr = "demo.__version__" }\n',
-            "lib/widget/__init__.py": "__version__ = '0.1.0'\n",
-        },
-        {"lib/widget/__init__.py": "__version__ = '0.2.0'\n"},
-    ),
-    Kind(
         "setuptools: file",
         {
             "pyproject.toml": DYNAMIC
@@ -433,7 +422,20 @@ REFUSED = [
                 **EMPTY,
             },
         ),
-        "demo/v.py: the expression 'tell()' is run to tell the version",
+        "demo/v.py: there is no tell()",
+    ),
+    (
+        Kind(
+            "setuptools: attr, in a folder of its own",
+            {
+                "pyproject.toml": DYNAMIC
+                + SETUPTOOLS
+                + '[tool.setuptools]\npackage-dir = { "demo" = "lib/widget" }\npackages = ["demo"]\n'
+                '[tool.setuptools.dynamic]\nversion = { attr = "demo.__version__" }\n',
+                "lib/widget/__init__.py": "__version__ = '0.1.0'\n",
+            },
+        ),
+        "no file of the module 'demo'",
     ),
     (
         Kind(

@@ -293,7 +293,7 @@ def _has_backend_of_its_own(config: ProjectConfig) -> bool:
 def _refusal(config: ProjectConfig, what: str, version: Version) -> VersionError:
     from publish_all.version.places import unwritable
 
-    reasons = "; ".join(unwritable(config))
+    reasons = unwritable(config)
     msg = f"nothing was written: after a change to {version}, {what}" + (f": {reasons}" if reasons else "")
     hint = (
         "Add the file with the version to tool.publish-all.version.sync, or write the version as a literal where the "

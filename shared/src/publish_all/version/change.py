@@ -59,7 +59,7 @@ def refuse_unsettable(config: ProjectConfig, version: Version) -> None:
         hint = f"Tag it: publish-all version --release {version}, or git tag {config.version.tag_prefix}{version}."
         raise UsageError(msg, hint=hint)
     if not source_places(config):
-        reasons = "; ".join(unwritable(config))
+        reasons = unwritable(config)
         msg = f"the version is not written where it can be set: the build backend {backend_name(config.pyproject)} knows it"
         hint = (
             f"If it comes from a tag: publish-all version --release {version}. Otherwise write it in [project],"

@@ -9,12 +9,11 @@ version.
 from __future__ import annotations
 
 import ast
-import configparser
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from packaging.version import InvalidVersion, Version
@@ -33,15 +32,11 @@ _VALUE = r"(?P<version>[0-9A-Za-z][0-9A-Za-z.!+_-]*)"
 # hatchling.version.core.DEFAULT_PATTERN, and pdm.backend.hooks.version: resolve_version_from_file.
 _HATCH = r"""(?i)^(__version__|VERSION)(?: ?\: ?str)? *= *(['"])v?(?P<version>.+?)\2"""
 _PDM = r"""^(?:__version__|VERSION)\s*=\s*["'](.+?)["']\s*(?:#.*)?$"""
-_FLIT_FILES = ("__init__.py", "version.py", "_version.py", "__version__.py")
 # `version` of `[metadata]`, as long as no other section begins.
 _SETUP_CFG = re.compile(
-    r"^\[[ \t]*metadata[ \t]*\](?:(?!^\[)[\s\S])*?^(?i:version)[ \t]*[=:][ \t]*(?P<version>[^\s;#]+)[ \t]*\r?$",
+    r"^\[[ \t]*metadata[ \t]*\](?:(?!^\[)[\s\S])*?^(?i:version)[ \t]*[=:][ \t]*(?P<version>[^\r\n;#]*[^\s;#])[ \t]*\r?$",
     re.MULTILINE,
 )
-
-_Found: TypeAlias = "Iterator[Place | str]"
-"""Places, and the reasons for those that cannot be written."""
 
 Find: TypeAlias = Callable[[str], "Sequence[tuple[int, int]]"]
 """The parts of a text that are the version: the first character of each and the one after its last."""
@@ -107,7 +102,6 @@ class Files(NamedTuple):
     """The files of the project at `root`, as they are or as they would be, and the places in them."""
 
     root: Path
-    own_name: str | None
     read: Read
 
     def text(self, path: Path, read: Read | None = None) -> str:
@@ -170,27 +164,20 @@ def find_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Plac
 
 def source_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Place, ...]:
     """The places that the version comes from; none if it comes from a tag or cannot be written."""
-    files = _files(config, read)
+    files = Files(config.root, read)
     match config.version.source:
         case VersionSource.ATTRIBUTE:
             return (files.attribute(config.root / (config.version.path or "")),)
         case VersionSource.PROJECT:
             stated = tuple(_toml_places(files, config.root / "pyproject.toml"))
-            return stated or tuple(
-                each for each in _of_backend(files, config.pyproject) if isinstance(each, Place)
-            )
+            return stated or _of_backend(files, config.pyproject)[0]
         case VersionSource.GIT:
             return ()
 
 
-def unwritable(config: ProjectConfig) -> tuple[str, ...]:
-    """Why places cannot be written that the build backend reads the version from."""
-    found = _of_backend(_files(config, read_place), config.pyproject)
-    return tuple(each for each in found if isinstance(each, str))
-
-
-def _files(config: ProjectConfig, read: Read) -> Files:
-    return Files(config.root, project_name(config.pyproject), read)
+def unwritable(config: ProjectConfig) -> str:
+    """Why a place cannot be written that the build backend reads the version from; empty if there is none."""
+    return _of_backend(Files(config.root, read_place), config.pyproject)[1]
 
 
 def _entry_places(config: ProjectConfig, entry: SyncPlace, read: Read) -> list[Place]:
@@ -201,7 +188,7 @@ def _entry_places(config: ProjectConfig, entry: SyncPlace, read: Read) -> list[P
     if not paths:
         msg = f"tool.publish-all.version.sync: no file is like {entry.path}"
         raise VersionError(msg, hint="Correct the path, or take it out.")
-    files = _files(config, read)
+    files = Files(config.root, read)
     places = [place for path in paths for place in _places_in(files, path, entry.pattern)]
     own = config.root / "pyproject.toml"
     if not places and not (paths == [own] and is_dynamic(config.pyproject)):
@@ -263,22 +250,21 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(start + before + _VALUE + after + end)
 
 
-def _of_backend(files: Files, pyproject: Mapping[str, Any]) -> _Found:
-    """The places that the project's backend reads the version from, as far as it keeps it in files."""
+def _of_backend(files: Files, pyproject: Mapping[str, Any]) -> tuple[tuple[Place, ...], str]:
+    """The places that the build backend reads the version from, and why another one cannot be written."""
     backend = re.split(r"[.:]", backend_name(pyproject))[0]
-    if backend in _KINDS and not backend_asks_us(pyproject):
-        yield from _with_reasons(_KINDS[backend](files, pyproject), files)
-
-
-def _with_reasons(found: _Found, files: Files) -> _Found:
-    """Turn errors of reading a place into reasons why it cannot be written."""
+    found: tuple[Place, ...] = ()
+    if backend not in _KINDS or backend_asks_us(pyproject):
+        return (), ""
     try:
-        yield from found
+        for place in _KINDS[backend](files, pyproject):
+            found = (*found, place)
     except VersionError as error:
-        yield error.message.replace(f"{files.root}{os.sep}", "")
+        return found, error.message.replace(f"{files.root}{os.sep}", "")
+    return found, ""
 
 
-def _hatchling(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+def _hatchling(files: Files, pyproject: Mapping[str, Any]) -> Iterator[Place]:
     """https://hatch.pypa.io/latest/version/: `regex` by default, `code`; `env` and plugins are elsewhere."""
     try:
         own = loads((files.root / "hatch.toml").read_text(encoding="utf-8"))
@@ -286,93 +272,50 @@ def _hatchling(files: Files, pyproject: Mapping[str, Any]) -> _Found:
         own = {}
     stated = {**table(pyproject, "tool", "hatch"), **own}.get("version", {})
     path, source = stated.get("path"), stated.get("source", "regex")
-    expression = str(stated.get("expression") or NAME)
-    if not isinstance(path, str):
-        return
-    if source == "regex":
+    if isinstance(path, str) and source == "regex":
         yield from _by_pattern(files, path, stated.get("pattern") or _HATCH, "version")
-    elif source == "code" and expression.isidentifier():
-        yield files.attribute(files.root / path, expression)
-    elif source == "code":
-        yield f"{path}: the expression {expression!r} is run to tell the version"
+    elif isinstance(path, str) and source == "code":
+        yield files.attribute(files.root / path, str(stated.get("expression") or NAME))
 
 
-def _pdm(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+def _pdm(files: Files, pyproject: Mapping[str, Any]) -> Iterator[Place]:
     """https://backend.pdm-project.org/metadata/#dynamic-project-version."""
     stated = table(pyproject, "tool", "pdm", "version")
     path = stated.get("path")
     if isinstance(path, str) and stated.get("source", "file") == "file":
         yield from _by_pattern(files, path, stated.get("pattern") or _PDM, 1)
     elif stated.get("source") == "call":
-        yield f"pyproject.toml: {stated.get('getter')} is called to tell the version"
+        raise VersionError(f"pyproject.toml: {stated.get('getter')} is called to tell the version")
 
 
-def _flit(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+def _flit(files: Files, pyproject: Mapping[str, Any]) -> Iterator[Place]:
     """https://flit.pypa.io/en/stable/pyproject_toml.html#module-section: `__version__` of the module."""
-    name = str(table(pyproject, "tool", "flit", "module").get("name") or files.own_name or "")
-    path = name.replace("-", "_").replace(".", "/")
-    candidates = [f"{folder}{path}/{each}" for folder in ("", "src/") for each in _FLIT_FILES]
-    problem: VersionError | None = None
-    for each in (*candidates, f"{path}.py", f"src/{path}.py"):
-        if (files.root / each).is_file():
-            try:
-                yield files.attribute(files.root / each)
-            except VersionError as error:  # the version may be in another one of them
-                problem = problem or error
-            else:
-                return
-    if problem is not None:
-        raise problem
+    name = table(pyproject, "tool", "flit", "module").get("name") or project_name(pyproject)
+    yield from _of_module(files, f"{str(name).replace('-', '_')}.{NAME}")
 
 
-def _maturin(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+def _maturin(files: Files, pyproject: Mapping[str, Any]) -> Iterator[Place]:
     """https://www.maturin.rs/metadata: from Cargo.toml, in its package or its workspace."""
     manifest = files.root / str(table(pyproject, "tool", "maturin").get("manifest-path", "Cargo.toml"))
-    if not manifest.is_file():
-        return
-    found = [*files.package_of_cargo(manifest)]
-    workspace = files.root / "Cargo.toml"
-    yield from found or (files.package_of_cargo(workspace) if workspace.is_file() else ())
+    return files.package_of_cargo(manifest)
 
 
-def _setuptools(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+def _setuptools(files: Files, pyproject: Mapping[str, Any]) -> Iterator[Place]:
     """https://setuptools.pypa.io/en/latest/userguide/pyproject_config.html#dynamic-metadata, setup.cfg, setup.py."""
-    tool = table(pyproject, "tool", "setuptools")
-    cfg = configparser.ConfigParser(interpolation=None)
-    try:
-        cfg.read(files.root / "setup.cfg", encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError):  # setuptools reports the error
-        cfg = configparser.ConfigParser(interpolation=None)
-    folders = [(str(name), str(folder)) for name, folder in table(tool, "package-dir").items()]
-    folders += [("", str(each)) for each in table(tool, "packages", "find").get("where") or ()]
-    for line in re.split(r"[\n,]", cfg.get("options", "package_dir", fallback="").strip()):
-        name, equals, folder = line.partition("=")
-        folders += [(name.strip(), folder.strip())] if equals else []
-    folders += [("", each) for each in cfg.get("options.packages.find", "where", fallback="").split()]
-
-    stated = table(tool, "dynamic", "version")
-    if isinstance(attribute := stated.get("attr"), str):
-        yield _of_module(files, attribute, folders)
-    yield from _whole_files(files, stated.get("file") or ())
-    yield from _with_reasons(
-        _in_setup_cfg(files, cfg.get("metadata", "version", fallback=""), folders), files
-    )
-    yield from _with_reasons(_in_setup_py(files), files)
-
-
-def _in_setup_cfg(files: Files, version: str, folders: Sequence[tuple[str, str]]) -> _Found:
-    directive, _, rest = version.strip().partition(":")
-    if directive == "attr":
-        yield _of_module(files, rest, folders)
-    elif directive == "file":
-        yield from _whole_files(files, [each.strip() for each in rest.split(",")])
-    elif version.strip():
-        yield from files.spans(
-            files.root / "setup.cfg", _first_match(_SETUP_CFG, "version"), "metadata.version"
-        )
-
-
-def _in_setup_py(files: Files) -> _Found:
+    stated = table(pyproject, "tool", "setuptools", "dynamic", "version")
+    if "attr" in stated:
+        yield from _of_module(files, str(stated["attr"]))
+    if "file" in stated:
+        yield from _whole_file(files, stated["file"])
+    path, find = files.root / "setup.cfg", _first_match(_SETUP_CFG, "version")
+    for place in files.spans(path, find, "metadata.version") if path.is_file() else ():
+        directive, _, rest = place.says.partition(":")
+        if directive == "attr":
+            yield from _of_module(files, rest)
+        elif directive == "file":
+            yield from _whole_file(files, rest.strip())
+        else:
+            yield place
     path = files.root / "setup.py"
     if path.is_file() and _version_of_setup(read_source(path, files.read).tree) is not None:
         yield files.attribute(path, "the version in setup()", _version_of_setup)
@@ -386,30 +329,24 @@ def _version_of_setup(tree: ast.Module) -> ast.expr | None:
     return None
 
 
-def _of_module(files: Files, attribute: str, folders: Sequence[tuple[str, str]]) -> Place | str:
-    """`package.module.NAME`, in the folder that the configuration names for the package, in `src` or at the root."""
+def _of_module(files: Files, attribute: str) -> Iterator[Place]:
+    """`package.module.NAME`, in `src`, `lib` or at the root."""
     module, _, name = attribute.strip().rpartition(".")
-    parts = module.split(".") if module else []
-    for package, folder in (*sorted(folders, reverse=True), ("", "src"), ("", "")):
-        above = package.split(".") if package else []
-        if parts[: len(above)] == above:
-            stem = files.root / PurePosixPath(folder, *parts[len(above) :])
-            for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
-                if path.is_file():
-                    return files.attribute(path, name)
-    return f"no file of the module {module!r} of {attribute!r} was found"
+    for folder in ("src", "lib", ""):
+        stem = files.root / folder / module.replace(".", "/")
+        for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
+            if path.is_file():
+                yield files.attribute(path, name)
+                return
+    raise VersionError(f"no file of the module {module!r} of {attribute!r} was found")
 
 
-def _by_pattern(files: Files, path: str, pattern: object, group: str | int) -> _Found:
+def _by_pattern(files: Files, path: str, pattern: object, group: str | int) -> Iterator[Place]:
     try:
-        compiled = re.compile(str(pattern), re.MULTILINE)
-    except re.error as error:
-        yield f"{path}: the pattern {pattern!r} is not a regular expression: {error}"
-        return
-    if group != 1 and group not in compiled.groupindex:
-        yield f"{path}: the pattern {pattern!r} has no group {group!r}"
-        return
-    yield from files.spans(files.root / path, _first_match(compiled, group), str(pattern))
+        find = _first_match(re.compile(str(pattern), re.MULTILINE), group)
+        yield from files.spans(files.root / path, find, str(pattern))
+    except (re.error, IndexError) as error:
+        raise VersionError(f"{path}: the pattern {pattern!r} cannot be used: {error}") from error
 
 
 def _first_match(pattern: re.Pattern[str], group: str | int) -> Find:
@@ -420,18 +357,16 @@ def _first_match(pattern: re.Pattern[str], group: str | int) -> Find:
     return find
 
 
-def _whole_files(files: Files, stated: str | Sequence[str]) -> _Found:
-    """Files that hold the version and nothing else but white space."""
-    names = [stated] if isinstance(stated, str) else stated
-    for name in names:
-        path = files.root / str(name)
-        if len(files.text(path).split()) == 1 and len(names) == 1:
-            yield from files.spans(path, _first_match(re.compile(r"\S+"), 0), "the whole file")
-        else:
-            yield f"{name}: it contains more than the version"
+def _whole_file(files: Files, stated: object) -> Iterator[Place]:
+    """A file that holds the version and nothing else but white space."""
+    (name, *others) = [stated] if isinstance(stated, str) else stated if isinstance(stated, list) else [""]
+    path = files.root / str(name)
+    if others or len(files.text(path).split()) != 1:
+        raise VersionError(f"{name}: it contains more than the version")
+    yield from files.spans(path, _first_match(re.compile(r"\S+"), 0), "the whole file")
 
 
-_KINDS: Mapping[str, Callable[[Files, Mapping[str, Any]], _Found]] = {
+_KINDS: Mapping[str, Callable[[Files, Mapping[str, Any]], Iterator[Place]]] = {
     "hatchling": _hatchling,
     "pdm": _pdm,
     "flit_core": _flit,
