@@ -230,7 +230,7 @@ class _Reader:
         raise self._refusal(file, node)
 
     def _refusal(self, file: SourceFile, node: ast.stmt | ast.expr) -> VersionError:
-        """The error for what is not a literal. Reading the version from installed metadata is a circle."""
+        """The error for another value. Reading the version from installed metadata is a circle."""
         for call in ast.walk(node):
             if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in _METADATA:
                 return self._circular(file, node)
