@@ -19,8 +19,7 @@ from index_fakes.source import FakeSource
 
 from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.site import make_site, write_site
-from publish_all.commands.site_page import render_site
+from publish_all.commands.site import make_site, render_site, write_site
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.kinds import DIRECTORY
 from publish_all.config.model import RepositoryConfig

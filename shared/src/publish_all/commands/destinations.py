@@ -1,16 +1,23 @@
-"""The destinations of a run: the repositories from the command line or the configuration."""
+"""The destinations of a run: the repositories from the command line or the configuration.
+
+If a company has configured its index only for other tools, the default `pypi` would make its project public.
+"""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publish_all.commands.context import Runtime
+from publish_all.config.addresses import PYPI_HOSTS, hostname_of, without_user
 from publish_all.config.github_project import complete
 from publish_all.config.known import KnownRepositories, ad_hoc
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionConfig
+from publish_all.config.tools import Tool, ToolSettings
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
 from publish_all.repositories.repository import Means, Repository, make_repository
@@ -23,6 +30,9 @@ if TYPE_CHECKING:  # a folder needs neither network nor credential
     from publish_all.credentials.prompt import Ask
     from publish_all.repositories.oci import OciRepository
     from publish_all.repositories.oci_receipt import ReceiptFile
+
+DEFAULT = "pypi"
+_MIRRORS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,17 +181,68 @@ def open_connection(
 def ensure_default_is_meant(
     config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
 ) -> None:
-    """Raise `UsageError` if the project or the environment configures another upload URL, or replaces PyPI as a source.
+    """Check that PyPI is the intended destination if none is configured, because an upload to PyPI cannot be undone.
 
+    Raise `UsageError` if the project or the environment configures another upload URL, or replaces PyPI as a source.
     Additional sources and mirrors of this machine become notes. If the command line or `publish-to` sets a
     destination, nothing is checked.
     """
     stated = config is not None and "tool.publish-all.publish-to" in config.origins
     if stated or options.repositories or options.repository_url is not None:
         return
-    from publish_all.commands.default_destination import check_other_places
+    tools = options.runtime.known(config).tools
+    others = [*_in_project(tools), *_in_variables(tools)]
+    if others:
+        places = ", ".join(dict.fromkeys(f"{shown} ({origin})" for shown, origin, _ in others))
+        commands = dict.fromkeys((f"-r {DEFAULT}", *(options for _, _, options in others)))
+        lines = "\n".join(f"  publish-all publish {each}" for each in commands)
+        msg = f"it is not clear whether to publish to {DEFAULT} (the default) or to {places}"
+        hint = f"Run one of these, or set publish-to in [tool.publish-all]:\n{lines}"
+        raise UsageError(msg, hint=hint)
+    for shown, origin in _sources(tools):
+        listener(Note(message=f"{origin} installs from {shown}, but uploads go to {DEFAULT}."))
 
-    check_other_places(config, options.runtime, listener=listener)
+
+def _in_project(tools: ToolSettings) -> Iterator[tuple[str, str, str]]:
+    """Other destinations, with their origins and the options that select them on our command line."""
+    for each in tools.entries:
+        is_target = each.url is not None and not _is_pypi(each.url)
+        if not each.of_project or not (is_target or each.replaces_pypi):
+            continue
+        # A mere source has no address for uploads that anyone has stated.
+        name = [f"-r {shlex.quote(each.name)}"] if each.name else []
+        url = [] if each.name and each.url else [f"--repository-url {shlex.quote(_shown(each.url or 'URL'))}"]
+        shown = each.name or _shown(each.url or each.index_url or "")
+        yield shown, each.origin, " ".join(name + url)
+
+
+def _in_variables(tools: ToolSettings) -> Iterator[tuple[str, str, str]]:
+    for tool in Tool:
+        for variable in tool.targets:
+            stated = tools.variable(variable)
+            if stated is not None and not _is_pypi(tools.url_of(tool, stated) or ""):
+                option = "--repository-url" if "://" in stated else "-r"
+                shown = _shown(stated)
+                yield shown, f"environment {variable}", f"{option} {shlex.quote(shown)}"
+
+
+def _sources(tools: ToolSettings) -> Iterator[tuple[str, str]]:
+    """Additional sources and mirrors for installs, with their origins."""
+    for each in tools.entries:
+        if each.name and each.url is None and each.is_source and (each.of_project or each.replaces_pypi):
+            yield each.name, each.origin
+    stated = [(tools.variable(variable), f"environment {variable}") for variable in _MIRRORS]
+    for value, origin in (*stated, tools.pip.get("index-url", (None, ""))):
+        if value is not None and not _is_pypi(value):
+            yield _shown(value), origin
+
+
+def _shown(stated: str) -> str:
+    return without_user(stated) if "://" in stated else stated
+
+
+def _is_pypi(url: str) -> bool:
+    return hostname_of(url) in PYPI_HOSTS
 
 
 def or_default_registry(options: ConnectionOptions) -> ConnectionOptions:

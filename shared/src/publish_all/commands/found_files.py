@@ -1,4 +1,4 @@
-"""The files to publish that were not named: built now, by a run that was not finished, or before.
+"""The files to publish that were not named: built now or before, or those of another repository.
 
 Files of earlier builds are those in a manifest, or those in the output folder with matching names. What fits by name
 the host's own `build` may have left, or another job handed over. Nothing proves where it comes from, so that it is
@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from publish_all._git import ask_git, repository_root
 from publish_all.builders.build_plan import output_folder
@@ -26,6 +26,7 @@ from publish_all.builders.manifest import (
 )
 from publish_all.commands.build import BuildOptions, build_project, each_project
 from publish_all.commands.context import Runtime, project_variants
+from publish_all.commands.destinations import open_connection
 from publish_all.commands.files import FoundFiles, PublishOptions
 from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
@@ -34,7 +35,7 @@ from publish_all.diagnoses import CHANGED_SINCE_BUILD
 from publish_all.distributions.distribution import release_of
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, ConfigurationError, UsageError
-from publish_all.events import Listener, Note
+from publish_all.events import Listener, Note, StepStarted
 from publish_all.upload.journal import Journal
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.git import one_line
@@ -47,11 +48,13 @@ def find_files(
     scratch: Path | None,
     journal: Journal,
 ) -> list[FoundFiles]:
-    """The files of the project, or of each member of the workspace.
+    """The files of another repository, of the project, or of each member of the workspace.
 
     Builds go into the folder `scratch`; None is for the project's own, where they are kept. `journal` is that of
     earlier runs.
     """
+    if options.source is not None and scratch is not None:
+        return [_promoted(config, options, listener, scratch)]
     if config is None or not config.members:
         return [_find(config, _as_built(options), listener, scratch, journal)]
     folder = options.output or output_folder(config)
@@ -286,3 +289,49 @@ def _untracked(output: Path, runtime: Runtime, listener: Listener) -> Iterator[P
             listener(Note(message=text))
         else:
             yield each
+
+
+def _promoted(
+    config: ProjectConfig | None, options: PublishOptions, listener: Listener, folder: Path
+) -> FoundFiles:
+    """Fetch releases (`NAME==VERSION`; none: the project's, in its present version) from `source` into `folder`.
+
+    The project's are those of its build variants. Each file is checked against the hash that the source's index
+    states. Raises `RepositoryError`, and `UsageError` for an invalid release.
+    """
+    # The user name and password of the command line are for the destination.
+    reading = replace(
+        options.connection,
+        repositories=(str(options.source),),
+        repository_url=None,
+        username=None,
+        password=None,
+    )
+    (repository,) = open_connection(config, reading, listener=listener).repositories()
+    wanted = [parse_release(each) for each in options.releases] or _releases_of(config, options, listener)
+    shown = ", ".join(f"{project}=={version}" for project, version in wanted)
+    listener(StepStarted(step="fetch", detail=f"{repository.name}: {shown}"))
+    paths: list[Path] = []
+    for project, version in dict.fromkeys(wanted):
+        paths += repository.fetch(project, version, folder)
+    return FoundFiles(config=config, distributions=tuple(read_distribution(path) for path in sorted(paths)))
+
+
+def parse_release(text: str) -> tuple[NormalizedName, Version]:
+    """The release that `NAME==VERSION` names. Raises `UsageError`."""
+    name, _, version = text.partition("==")
+    try:
+        return canonicalize_name(name.strip(), validate=True), Version(version)
+    except (InvalidName, InvalidVersion) as error:
+        msg = f"{text!r} is not a release"
+        raise UsageError(msg, hint="Write releases as NAME==VERSION.") from error
+
+
+def _releases_of(
+    config: ProjectConfig | None, options: PublishOptions, listener: Listener
+) -> list[tuple[NormalizedName, Version]]:
+    """Those of the build variants."""
+    if config is None:
+        raise UsageError("--from needs the releases to copy", hint="Write releases as NAME==VERSION.")
+    found = project_variants(config, (), runtime=options.runtime, listener=listener)
+    return [(canonicalize_name(each.project), Version(each.version)) for each in found]

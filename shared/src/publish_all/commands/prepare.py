@@ -189,10 +189,6 @@ def get_files(
     Builds go into the folder `scratch`; None is for the project's own, where they are kept. `journal` is that of earlier
     runs.
     """
-    if options.source is not None and scratch is not None:
-        from publish_all.commands.promote import promoted_files
-
-        return [replace(promoted_files(config, options, scratch, listener), config=config)]
     if options.files:
         return [replace(named_files(options.files), config=config)]
     from publish_all.commands.found_files import find_files

@@ -12,7 +12,7 @@ from publish_all._http_errors import HttpError
 from publish_all._server_text import plain
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
-from publish_all.commands.promote import parse_release
+from publish_all.commands.found_files import parse_release
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.repositories.repository import Repository
