@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from publish_all import diagnoses as known
 from publish_all._temporary import temporary_folder
 from publish_all._toml import table
 from publish_all._urls import without_userinfo
@@ -25,16 +26,6 @@ from publish_all.config.builtin import FIXED, canonical
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource
 from publish_all.config.workflows import Workflows, read_workflows
 from publish_all.config.workspace import label
-from publish_all.diagnoses import (
-    BETWEEN_TAGS,
-    FILE_READABLE_BY_OTHERS,
-    HATCH_PUBLISHER_UNSET,
-    NO_LICENCE,
-    POETRY_PLUGIN_UNDECLARED,
-    PROXY_USED,
-    TAG_MISSING,
-    WORKFLOW_UNREADABLE,
-)
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Listener, ignore
 from publish_all.findings import Finding
@@ -196,7 +187,7 @@ def _surroundings(
             yield replace(finding, where=finding.where or label(project)) if config.members else finding
     yield from _hosts(config, runtime.environment)
     for note in workflows.notes:
-        yield WORKFLOW_UNREADABLE.found(note.removeprefix("passed over: "))
+        yield known.WORKFLOW_UNREADABLE.found(note.removeprefix("passed over: "))
     for workflow in workflows.found:
         yield from workflow_findings(
             workflow,
@@ -213,7 +204,7 @@ def _surroundings(
     if (proxy := next(proxies, None)) and not all(each.kind.local for each in stated):
         value = runtime.environment[proxy]
         shown = without_userinfo(value) if "://" in value else value.rpartition("@")[2]
-        yield PROXY_USED.found(f"{proxy} is set: {shown}")
+        yield known.PROXY_USED.found(f"{proxy} is set: {shown}")
     yield from _pypirc(runtime.places().hosts.pypirc)
 
 
@@ -231,12 +222,12 @@ def _tag(config: ProjectConfig, version: ResolvedVersion, runtime: Runtime) -> I
         ):
             tag = tag_name(version.version, prefix=prefix, last=last)
             if tag_of(version.version, config.root, prefix=prefix, environment=environment, run=run) is None:
-                yield TAG_MISSING.found(
+                yield known.TAG_MISSING.found(
                     f"HEAD does not have the tag {tag}; the last tag is {last}, {count(distance, 'commit')} before",
                     hint=f"To release, tag HEAD: git tag {tag}",
                 )
             return
-    yield BETWEEN_TAGS.found(
+    yield known.BETWEEN_TAGS.found(
         f"{version.text} is a development version: HEAD is {count(distance, 'commit')} after the tag {last}"
     )
 
@@ -252,7 +243,7 @@ def _licence(config: ProjectConfig) -> Iterator[Finding]:
     )
     elsewhere = "license" in project.get("dynamic", ()) or (config.root / "setup.py").is_file()
     if (project or poetry) and not stated and not elsewhere:
-        yield NO_LICENCE.found("pyproject.toml has no licence", where="pyproject.toml")
+        yield known.NO_LICENCE.found("pyproject.toml has no licence", where="pyproject.toml")
 
 
 def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -261,12 +252,12 @@ def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Fi
     uses_hatch = ("hatch" in tool or backend.startswith("hatchling")) and "poetry" not in tool
     if uses_hatch and said != "publish-all":
         now = f"is {said!r}" if said else "is not set"
-        yield HATCH_PUBLISHER_UNSET.found(
+        yield known.HATCH_PUBLISHER_UNSET.found(
             f"HATCH_PUBLISHER {now}, so `hatch publish` uses publish-all only with `-p publish-all`"
         )
     declared = PLUGIN in table(tool, "poetry", "requires-plugins")
     if ("poetry" in tool or backend.startswith("poetry.core")) and not declared:
-        yield POETRY_PLUGIN_UNDECLARED.found(
+        yield known.POETRY_PLUGIN_UNDECLARED.found(
             f"{PLUGIN} is not in [tool.poetry.requires-plugins]", where="pyproject.toml"
         )
 
@@ -274,6 +265,6 @@ def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Fi
 def _pypirc(path: Path) -> Iterator[Finding]:
     others = stat.S_IRGRP | stat.S_IROTH
     if os.name == "posix" and path.is_file() and path.stat().st_mode & others:
-        yield FILE_READABLE_BY_OTHERS.found(
+        yield known.FILE_READABLE_BY_OTHERS.found(
             f"Other users of this machine can read {path}.", where=str(path), hint=f"chmod 600 {path}"
         )

@@ -11,6 +11,7 @@ from urllib.parse import urljoin
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from publish_all import diagnoses as known
 from publish_all._git import repository_root
 from publish_all._http_errors import HttpError
 from publish_all._toml import table
@@ -28,15 +29,6 @@ from publish_all.credentials.credential_source import Credential, CredentialKind
 from publish_all.credentials.identity import AmbientIdentity, form_fields
 from publish_all.credentials.trusted_publishing import ask_for_audience, base_of, ensure_own, needs_pending
 from publish_all.credentials.value import describe, read_pypi_token
-from publish_all.diagnoses import (
-    CLOCK_WRONG,
-    CREDENTIAL_MISSING,
-    GITHUB_HAS_NO_PYTHON,
-    INDEX_URL,
-    NO_UPLOAD_API,
-    Diagnosis,
-    findings_of,
-)
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError, PublishAllError
 from publish_all.events import Event, Found, Listener, Note, StepStarted
@@ -55,7 +47,7 @@ LARGEST_SKEW = 60.0
 """Seconds by which our clock may differ from a server's: identity tokens are valid for some minutes."""
 
 _OFFLINE = "--offline"
-_WRONG_ADDRESS = frozenset({INDEX_URL.code, NO_UPLOAD_API.code, GITHUB_HAS_NO_PYTHON.code})
+_WRONG_ADDRESS = frozenset({known.INDEX_URL.code, known.NO_UPLOAD_API.code, known.GITHUB_HAS_NO_PYTHON.code})
 _SHOWN_HASH = 12
 _FILES_IN_WORDS = {
     "upload": "to upload",
@@ -95,7 +87,7 @@ class Section:
             self._failures.append(exit_code)
 
     def failed(self, error: PublishAllError) -> None:
-        self.add(*findings_of(error))
+        self.add(*known.findings_of(error))
         self._failures.append(error.exit_code)
 
     def fact(self, label: str, text: str) -> None:
@@ -121,7 +113,7 @@ class Section:
         found = []
         for (each, _), places in self._found.items():
             values = {field.name: getattr(each, field.name) for field in fields(each)}
-            values |= {"where": ", ".join(places), "why": Diagnosis(each.code).entry.why}
+            values |= {"where": ", ".join(places), "why": known.Diagnosis(each.code).entry.why}
             found.append(ExplainedFinding(**values))
         return Examined(
             name=self.name,
@@ -153,12 +145,16 @@ class DestinationExam:
     def stated(self) -> RepositoryConfig:
         return self.opened.chosen[0]
 
+    @property
+    def _names(self) -> tuple[str, tuple[str, ...]]:
+        """Its name, and those of the repositories that a job publishes to which names none."""
+        return canonical(self.stated.name), tuple(map(canonical, self.config.publish_to))
+
     @cached_property
     def _jobs(self) -> Sequence[PublishJob]:
         """Those that publish there."""
-        name, default = canonical(self.stated.name), tuple(map(canonical, self.config.publish_to))
         jobs = (each for workflow in self.workflows for each in publish_jobs(workflow))
-        return [each for each in jobs if each.goes_to(name, default)]
+        return [each for each in jobs if each.goes_to(*self._names)]
 
     def examine(self, planned: RepositoryPlan | None, answer: RepositoryPreflight | None) -> None:
         """`planned` is None where there are no files to ask about, `answer` where it was not asked."""
@@ -197,18 +193,17 @@ class DestinationExam:
     # Credentials
 
     def _tell_credentials(self, projects: Sequence[NormalizedName], *, asked: bool) -> None:
-        """One line for each credential that is used, with the projects it is for where they differ."""
+        """One line for each credential that is used, with the projects it is for where they differ.
+
+        If the repository was asked, the preflight has told what is wrong.
+        """
         found: dict[str, list[NormalizedName]] = {}
         for project in projects:
             try:
                 credential = self.opened.credentials.plausible(self._request(project))
-            except CredentialError as error:
-                if not asked:  # else the preflight has told it
-                    self.section.fail(error.findings, CredentialError.exit_code)
-                continue
-            except HttpError as error:
+            except (CredentialError, HttpError) as error:
                 if not asked:
-                    self.section.untested.append(f"the credential: {error.message}")
+                    self.section.failed(error)
                 continue
             if credential is not None:
                 found.setdefault(_in_words(credential), []).append(project)
@@ -221,18 +216,16 @@ class DestinationExam:
         """Report a missing credential, which a workflow may have."""
         section, name, offline = self.section, self.repository.name, self.options.offline
         on_github = hostname_of(self.repository.url) in HOSTS["github"] | HOSTS["releases"]
-        needed = self.repository.capabilities.public or on_github
         if offline and (workflow := self._publishing_workflow()) is not None:
             section.fact("credential", f"not found on this machine; the job at {workflow} has one")
         elif offline and self._may_have_identity():
             section.untested.append(f"trusted publishing to {name}: {_OFFLINE}")
-        elif not needed:
+        elif not (self.repository.capabilities.public or on_github):
             section.untested.append(f"whether {name} needs a credential; none was found")
-        elif CREDENTIAL_MISSING.code not in section.codes:
+        elif known.CREDENTIAL_MISSING.code not in section.codes:
             # Reported once, although each project may have its own variable.
             request = self._request(project)
-            error = explain_missing(request, self.opened.credentials.trace(request))
-            section.fail(error.findings, CredentialError.exit_code)
+            section.failed(explain_missing(request, self.opened.credentials.trace(request)))
 
     def _may_have_identity(self) -> bool:
         identity = AmbientIdentity(environment=self.options.runtime.environment)
@@ -240,14 +233,13 @@ class DestinationExam:
 
     def _publishing_workflow(self) -> str | None:
         """The file and line of a job that publishes there, with all required permissions; None if there is none."""
-        name, default = canonical(self.stated.name), tuple(map(canonical, self.config.publish_to))
-        permission = (name in FIXED and self.stated.kind.permission) or "id-token"
+        permission = (self._names[0] in FIXED and self.stated.kind.permission) or "id-token"
         for job in self._jobs:
             if job.has_token or job.workflow.permission(job.job, permission) == "write":
                 return job.where
         path = repository_root(self.config.root) / ".gitlab-ci.yml"
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        line = gitlab_line(text, name, default)
+        line = gitlab_line(text, *self._names)
         return f"{path.name}:{line}" if line is not None else None
 
     # Names
@@ -267,17 +259,17 @@ class DestinationExam:
                 section.untested.append(f"whether the names are free at {repository.name}: {reason}")
             return ()
         new: list[NormalizedName] = []
-        known = True
+        complete = True
         for project in projects:
             try:
                 listing = repository.index(project).listing(project)
             except HttpError as error:
                 # The preflight has asked the same, and told it.
                 section.untested.append(f"the files of {project} on {repository.name}: {error.message}")
-                known = False
+                complete = False
                 continue
             section.fail(listing.findings, 1)
-            known = known and listing.known
+            complete = complete and listing.known
             # On PyPI a project is there as soon as its name is taken, with a file or without.
             if listing.page is not None and (listing.page.files or public):
                 self._tell_there(project, listing.page, [each for each in files if each.project == project])
@@ -287,7 +279,7 @@ class DestinationExam:
                 against = refused.get(project) or (self._namesake(project, repository) if public else None)
                 section.fail([against] if against is not None else [], 1)
         section.fail([*self._clock()], 1)
-        return tuple(new) if known else ()
+        return tuple(new) if complete else ()
 
     def _namesake(self, project: NormalizedName, repository: LegacyRepository) -> Finding | None:
         """The finding for a project that is there and looks like this one."""
@@ -329,11 +321,8 @@ class DestinationExam:
     def _our_links(self, files: Sequence[Distribution]) -> Mapping[str, str]:
         links = {}
         for each in files:
-            for value in each.metadata.get("Project-URL", ()):
-                label, _, url = value.partition(",")
-                links[label] = url.strip()
-            if (home := each.header("Home-page")) is not None:
-                links["home page"] = home
+            for value in (*each.metadata.get("Project-URL", ()), *each.metadata.get("Home-page", ())):
+                links[value] = value.partition(",")[2].strip() or value
         runtime = self.options.runtime
         link = link_of_git(self.config.root, environment=runtime.environment, run=runtime.run)
         return links | {"git remote": f"https://github.com/{link}"} if links and link is not None else links
@@ -348,7 +337,7 @@ class DestinationExam:
         ahead = time.time() - theirs
         if abs(ahead) > LARGEST_SKEW:
             direction = "ahead of" if ahead > 0 else "behind"
-            yield CLOCK_WRONG.found(
+            yield known.CLOCK_WRONG.found(
                 f"the clock of this machine is {round(abs(ahead))} s {direction} that of {self.repository.name} "
                 f"({time.strftime('%H:%M:%S UTC', time.gmtime(theirs))})",
                 where=self.repository.name,

@@ -8,33 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from publish_all import diagnoses as known
+from publish_all import errors
 from publish_all._http_errors import HttpError
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_registry
 from publish_all.diagnoses import findings_of
-from publish_all.errors import (
-    ConflictError,
-    CredentialError,
-    PartialPublishError,
-    PublishAllError,
-    RepositoryError,
-    UsageError,
-)
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.reporting.text import count
+from publish_all.repositories import oci_layout as layout
 from publish_all.repositories.fetch import architecture_of
 from publish_all.repositories.oci import OciRepository
-from publish_all.repositories.oci_layout import (
-    CORE_METADATA,
-    MANIFEST_TYPE,
-    SIZE,
-    TITLE,
-    Entry,
-    LayoutError,
-    filename_of,
-    parse_manifest,
-    tag_of,
-)
 from publish_all.repositories.oci_receipt import PushedRelease, joined, read_receipt
 from publish_all.repositories.oci_registry import Manifest
 from publish_all.repositories.repository import ReleaseOutcome, in_parallel
@@ -49,8 +32,8 @@ def finalize(
     """List the files of receipts from `publish --receipt`, and keep the files that are already listed. Returns the releases.
 
     Without a repository in `options`, that of the receipts is used. A receipt comes from another job, so it is compared
-    with the manifests that it lists. Nothing is written if a file exists with other content. Raises `ConflictError`, `UsageError` for receipts of another repository or with other facts,
-    `PartialPublishError` if some releases are listed and others not.
+    with the manifests that it lists. Nothing is written if a file exists with other content. Raises `errors.ConflictError`, `errors.UsageError` for receipts of another repository or with other facts,
+    `errors.PartialPublishError` if some releases are listed and others not.
     """
     releases = joined(release for path in receipts for release in read_receipt(path))
     if not options.repositories and options.repository_url is None:
@@ -65,14 +48,14 @@ def finalize(
     _check_files(repository, releases)
     conflicts = tuple(finding for each in releases for finding in repository.conflicts(each))
     if conflicts:
-        raise ConflictError(_CONFLICT, findings=conflicts)
+        raise errors.ConflictError(_CONFLICT, findings=conflicts)
     listener(StepStarted(step="finalize", detail=f"{repository.name}: {count(len(releases), 'release')}"))
     failed: list[ReleaseOutcome] = []
-    refused: CredentialError | None = None
+    refused: errors.CredentialError | None = None
     for release in releases:
         try:
             outcome = _list(repository, release)
-        except CredentialError as error:
+        except errors.CredentialError as error:
             # Each project is a separate package in the registry, with separate permissions.
             refused, outcome = error, ReleaseOutcome(complete=False, findings=findings_of(error))
         for finding in outcome.findings:
@@ -85,9 +68,9 @@ def finalize(
     return releases
 
 
-def _unusable(msg: str, where: str, hint: str) -> UsageError:
+def _unusable(msg: str, where: str, hint: str) -> errors.UsageError:
     finding = known.RECEIPT_UNUSABLE.found(msg, where=where, hint=hint)
-    return UsageError(msg, hint=hint, findings=(finding,))
+    return errors.UsageError(msg, hint=hint, findings=(finding,))
 
 
 def _check_files(repository: OciRepository, releases: Sequence[PushedRelease]) -> None:
@@ -98,30 +81,33 @@ def _check_files(repository: OciRepository, releases: Sequence[PushedRelease]) -
         for entry, manifest in zip(release.entries, found, strict=True):
             wrong = _wrong(release, entry, manifest)
             if wrong is not None:
-                msg = f"the receipts list {entry.annotation(TITLE) or entry.digest} of {release}, but {wrong}"
+                msg = f"the receipts list {entry.annotation(layout.TITLE) or entry.digest} of {release}, but {wrong}"
                 raise _unusable(msg, package.asked.where, "Run the job that wrote this receipt again.")
 
 
-def _wrong(release: PushedRelease, entry: Entry, found: Manifest | None) -> str | None:
+def _wrong(release: PushedRelease, entry: layout.Entry, found: Manifest | None) -> str | None:
     """The difference between a file in a receipt and its manifest; None if there is none."""
     if found is None:
         return f"the registry does not have its manifest {entry.digest}"
     try:
-        manifest = parse_manifest(found.content)
-        title = json.loads(found.content)["layers"][0]["annotations"][TITLE]
-    except (LayoutError, LookupError, TypeError):
+        manifest = layout.parse_manifest(found.content)
+        title = json.loads(found.content)["layers"][0]["annotations"][layout.TITLE]
+    except (layout.LayoutError, LookupError, TypeError):
         return f"{entry.digest} is not the manifest of a file"
     name = str(title)
-    if filename_of(release.project, tag_of(release.version), architecture_of(name), name) != name:
+    if (
+        layout.filename_of(release.project, layout.tag_of(release.version), architecture_of(name), name)
+        != name
+    ):
         return f"{entry.digest} is the manifest of {name}, which does not belong to this release"
     facts = {
-        "name": (entry.annotation(TITLE), name),
+        "name": (entry.annotation(layout.TITLE), name),
         "platform": (entry.architecture, architecture_of(name)),
         "sha256": (entry.sha256, manifest.sha256),
-        "size": (entry.annotation(SIZE), str(manifest.size)),
-        "digest of its metadata": (entry.annotation(CORE_METADATA), manifest.core_metadata),
+        "size": (entry.annotation(layout.SIZE), str(manifest.size)),
+        "digest of its metadata": (entry.annotation(layout.CORE_METADATA), manifest.core_metadata),
         "size of the manifest": (entry.descriptor.get("size"), len(found.content)),
-        "type of the manifest": (entry.descriptor.get("mediaType"), MANIFEST_TYPE),
+        "type of the manifest": (entry.descriptor.get("mediaType"), layout.MANIFEST_TYPE),
     }
     for what, (stated, real) in facts.items():
         if stated != real:
@@ -141,11 +127,11 @@ def _list(repository: OciRepository, release: PushedRelease) -> ReleaseOutcome:
             return outcome
 
 
-def _failure(failed: Sequence[ReleaseOutcome], releases: Sequence[PushedRelease]) -> PublishAllError:
+def _failure(failed: Sequence[ReleaseOutcome], releases: Sequence[PushedRelease]) -> errors.PublishAllError:
     findings = tuple(finding for each in failed for finding in each.findings)
     if len(failed) < len(releases):
         msg = f"{len(releases) - len(failed)} of {len(releases)} releases were listed, the others were not"
-        return PartialPublishError(msg, hint="Run the same command again.", findings=findings)
+        return errors.PartialPublishError(msg, hint="Run the same command again.", findings=findings)
     if any(each.code == "PA410" for each in findings):
-        return ConflictError(_CONFLICT, findings=findings)
-    return RepositoryError("nothing could be listed", findings=findings)
+        return errors.ConflictError(_CONFLICT, findings=findings)
+    return errors.RepositoryError("nothing could be listed", findings=findings)

@@ -17,13 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from publish_all._git import ask_git, repository_root
 from publish_all.builders.build_plan import output_folder
-from publish_all.builders.manifest import (
-    Manifest,
-    check_manifest,
-    is_of,
-    lacking_wheels,
-    read_manifest,
-)
+from publish_all.builders.manifest import Manifest, check_manifest, is_of, lacking_wheels, read_manifest
 from publish_all.commands.build import BuildOptions, build_project, each_project
 from publish_all.commands.context import Runtime, project_variants
 from publish_all.commands.destinations import open_connection

@@ -39,13 +39,7 @@ from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.reporting.text import size
 from publish_all.repositories.directory import replace_file, replace_pages
 from publish_all.repositories.repository import in_parallel
-from publish_all.repositories.simple_pages import (
-    IndexFile,
-    ProjectPage,
-    merged,
-    render_project,
-    render_root,
-)
+from publish_all.repositories.simple_pages import IndexFile, ProjectPage, merged, render_project, render_root
 
 GENERATOR = '<meta name="generator" content="publish-all site">'
 """The mark of our pages, which may be replaced."""
