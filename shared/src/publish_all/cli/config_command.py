@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -54,17 +53,7 @@ class ConfigCommand(UseCaseCommand):
         from publish_all.commands.config import show_config
 
         settings = show_config(self.directory, listener=self.listener)
-        rows = ((each.key, _toml(each.value), each.origin) for each in settings)
-        self.show_rows("settings", ("key", "value", "origin"), rows)
-
-
-def _toml(value: object) -> str:
-    """A value as one line of TOML. For these types, TOML and JSON are the same."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(_toml(each) for each in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+        self.show_rows("settings", ("key", "value", "origin"), settings)
 
 
 class VariantsCommand(UseCaseCommand):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,12 +28,12 @@ COLUMNS = ("name", "also", "kind", "url", "index", "credential", "origin")
 class Setting(NamedTuple):
     """One value by its full key path.
 
-    `value` is plain: a string, boolean, list or dict, as JSON and TOML have them. `origin` is
+    `value` is one line of TOML. `origin` is
     `pyproject.toml:12`, another file, `environment VARIABLE`, `built in` or `default`.
     """
 
     key: str
-    value: Any
+    value: str
     origin: str
 
 
@@ -62,7 +63,7 @@ def _settings(config: ProjectConfig, known: KnownRepositories) -> Iterator[Setti
             if (value := getattr(repository, name)) is not None:
                 origin = repository.origins.get(key, repository.origin if key == "url" else DEFAULT)
                 full = dotted((*TABLE, "repositories", repository.name, key))
-                yield Setting(key=full, value=_plain(value), origin=origin)
+                yield Setting(key=full, value=_toml(value), origin=origin)
     for path in (
         ("workspace",),
         ("checks",),
@@ -83,7 +84,7 @@ def _setting(config: ProjectConfig, path: KeyPath, value: Any) -> Setting:
     origin = DEFAULT if stated is None else Problems(PYPROJECT, config.origins).origin((*TABLE, *path))
     if path == ("private",) and config.private and stated is not True:
         origin = "classifier 'Private ::'"
-    return Setting(key=dotted((*TABLE, *path)), value=_plain(value), origin=origin)
+    return Setting(key=dotted((*TABLE, *path)), value=_toml(value), origin=origin)
 
 
 def _value_at(config: ProjectConfig, path: KeyPath) -> Any:
@@ -94,22 +95,25 @@ def _value_at(config: ProjectConfig, path: KeyPath) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
+def _toml(value: Any) -> str:
+    """A value as one line of TOML. For texts, numbers and booleans, TOML and JSON are the same."""
     match value:
         case enum.Enum():
-            return value.value
+            return _toml(value.value)
         case SyncPlace(path=path, pattern=None):
-            return path
+            return _toml(path)
         case SyncPlace(path=path, pattern=pattern):
-            return {"path": path, "pattern": pattern}
+            return _toml({"path": path, "pattern": pattern})
         case tuple() | list():
-            return [_plain(each) for each in value]
+            return "[" + ", ".join(map(_toml, value)) + "]"
         case Mapping():
-            return {key: _plain(each) for key, each in value.items()}
+            return (
+                "{ " + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + " }"
+            )
         case bool() | str() | int() | float():
-            return value
+            return json.dumps(value, ensure_ascii=False)
         case _:
-            return str(value)  # a date or time, which JSON does not know
+            return json.dumps(str(value))  # a date or time
 
 
 def list_repositories(

@@ -195,7 +195,7 @@ class DestinationExam:
     def _tell_credentials(self, projects: Sequence[NormalizedName], *, asked: bool) -> None:
         """One line for each credential that is used, with the projects it is for where they differ.
 
-        If the repository was asked, the preflight has told what is wrong.
+        If the repository was asked, its problems are in the answer of the preflight.
         """
         found: dict[str, list[NormalizedName]] = {}
         for project in projects:
