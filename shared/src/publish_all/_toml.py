@@ -20,8 +20,8 @@ Table: TypeAlias = dict[str, Any]
 def read_if_valid(path: Path) -> Mapping[str, Any]:
     """The content of another tool's file; empty if the file is missing or broken."""
     try:
-        return loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
         return {}
 
 

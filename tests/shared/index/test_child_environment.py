@@ -4,10 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from publish_all.index.client_settings import ClientSettings, child_environment, locks
-from publish_all.index.clients import clients_of
+from publish_all.index.client_settings import ClientSettings, child_environment
 
 URL = "http://publish-all:secret@127.0.0.1:4711/simple/"
 CONFIG = Path("/tmp/exec/uv.toml")
@@ -74,24 +71,3 @@ def test_our_own_credentials_are_not_passed_on() -> None:
     found = child({**kept, **secret})
     assert kept.items() <= found.items()
     assert not secret.keys() & found.keys()
-
-
-@pytest.mark.parametrize(
-    ("command", "part"),
-    [
-        ("uv lock", "uv lock"),
-        ("uv -q add kindling", "uv add"),
-        ("/usr/bin/uv.exe sync", "uv sync"),
-        ("uv sync --frozen", None),
-        ("uv run --locked pytest", None),
-        ("uv pip install kindling", None),
-        ("uv pip compile requirements.in", "uv pip compile"),
-        ("poetry lock", "poetry lock"),
-        ("pip install kindling", None),
-        ("python3.12 -m pip lock kindling", "pip lock"),
-        ("pip-compile", "pip-compile"),
-        ("tox -e py312", None),
-    ],
-)
-def test_knows_commands_that_write_a_lock_file(command: str, part: str | None) -> None:
-    assert locks(clients_of(command.split())[0]) == part

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from publish_all.config.tools import Tool
-from publish_all.index.clients import clients_of, names_index, places
+from publish_all.index.clients import Place, clients_of, places
 
 
 @pytest.mark.parametrize(
@@ -40,24 +40,54 @@ def test_the_words_of_the_inner_command_are_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "found"),
+    ("words", "option"),
     [
-        ("install -i https://x/ a", [("--index-url", "https://x/")]),
-        ("install -qif https://x/ a", [("--index-url", "f")]),
-        ("install -Uf wheels a", [("--find-links", "wheels")]),
-        ("install --extra-index-url=https://x/ a", [("--extra-index-url", "https://x/")]),
-        ("install --extra-i https://x/ a", [("--extra-index-url", "https://x/")]),
-        ("--isolated install a", [("--isolated", "install")]),
-        ("install --pypi-url https://x/", [("--pypi-url", "https://x/")]),
-        ("add --index corp=https://x/ a", [("--index", "corp=https://x/")]),
-        ("install --pre --no-cache-dir --user -r requirements.txt --progress-bar off a", []),
+        ("install -i https://x/ a", "--index-url"),
+        ("install -qi https://x/ a", "--index-url"),
+        ("install --extra-index-url=https://x/ a", "--extra-index-url"),
+        ("install --extra-i https://x/ a", "--extra-index-url"),
+        ("install --pypi-url https://x/", "--pypi-url"),
+        ("add --index https://x/ a", "--index"),
     ],
 )
-def test_finds_options_that_name_other_places(words: str, found: list[tuple[str, str]]) -> None:
-    assert [(each.option, each.value) for each in places(words.split(), "here")] == found
+def test_finds_options_that_name_other_indexes(words: str, option: str) -> None:
+    text = f"here: {option} https://x/ is another index, which would be asked for private names"
+    default = option in {"--index-url", "--pypi-url"}
+    assert [*places(words.split(), "here")] == [Place(text, "https://x/", default)]
 
 
-def test_only_an_index_can_be_a_fallback() -> None:
-    index, links = places(["-i", "https://x/", "-f", "wheels"], "here")
-    assert names_index(index)
-    assert not names_index(links)
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("install -Uf wheels a", "--find-links"),
+        ("--isolated install a", "--isolated"),
+        ("add --no-index a", "--no-index"),
+    ],
+)
+def test_finds_options_that_name_other_places(words: str, option: str) -> None:
+    assert [*places(words.split(), "here")] == [Place(f"here: {option} would install from other places")]
+
+
+def test_finds_no_places_in_other_options() -> None:
+    words = "install --pre --no-cache-dir --user -r requirements.txt --progress-bar off a"
+    assert [*places(words.split(), "here")] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        ("uv lock", "uv lock"),
+        ("uv -q add kindling", "uv add"),
+        ("/usr/bin/uv.exe sync", "uv sync"),
+        ("uv sync --frozen", None),
+        ("uv run --locked pytest", None),
+        ("uv pip install kindling", None),
+        ("uv pip compile requirements.in", "uv pip"),
+        ("poetry lock", "poetry lock"),
+        ("pip install kindling", None),
+        ("python3.12 -m pip lock kindling", "pip lock"),
+        ("tox -e py312", None),
+    ],
+)
+def test_knows_commands_that_write_a_lock_file(command: str, part: str | None) -> None:
+    assert clients_of(command.split())[0].locks == part

@@ -32,13 +32,12 @@ from publish_all.index.client_settings import (
     ClientSettings,
     child_environment,
     client_settings,
-    locks,
     pip_settings,
     uv_files,
 )
-from publish_all.index.clients import Client, Place, clients_of, names_index
-from publish_all.index.named_files import ELSEWHERE, UNREADABLE, NamedFiles
+from publish_all.index.clients import Client, Place, clients_of
 from publish_all.index.running import listen, running
+from publish_all.index.survey import Survey
 
 HOST = "127.0.0.1"
 USERNAME = "publish-all"
@@ -48,9 +47,9 @@ _PLACES_SHOWN = 5
 _OF_FOLDERS = ("--directory", "--project", "-C", "-P")
 _NAMES_FILES = re.compile(r"(PIP|UV)_.*(REQUIREMENT|CONSTRAINT|OVERRIDE|EXCLUDE)S?")
 _SCRIPT = re.compile(r"-|https?://.*|.*\.py", re.IGNORECASE | re.DOTALL)
-# Commands of uv that install nothing, or nothing of the project around them.
-_UV_INSTALLS_NOTHING = frozenset({"python", "cache", "self", "auth", "publish", "init"})
+# Commands of uv that install nothing of the project around them.
 _UV_WITHOUT_PROJECT = frozenset({"pip", "tool", "venv"})
+_POETRY_INSTALLS = frozenset({"install", "sync", "add", "remove", "update", "lock", "self", "build"})
 
 
 Attached = Callable[..., int]
@@ -79,7 +78,7 @@ def execute(
     runtime = options.connection.runtime
     clients = clients_of(command)
     settings = _settings(clients, runtime, cwd)
-    for each in filter(None, map(locks, clients)):
+    for each in filter(None, (client.locks for client in clients)):
         text = f"`{each}` may write a lock file with the address of this index, which stops working when the command ends."
         more = "To lock, run `publish-all serve` at a permanent address, and use it as the index."
         listener(Note(message=f"{text} {more}"))
@@ -97,7 +96,7 @@ def execute(
         ours = f"http://{address}/"
         places, uv_indexes = _survey(clients, settings, index, runtime=runtime, cwd=cwd, ours=ours)
         if places:
-            raise _refusal(places, index, cwd)
+            raise _refusal(places, index)
         uv_config = folder / "uv.toml"
         uv_config.write_text(tomlkit.dumps(dict(settings.uv)), encoding="utf-8")
         listener(Note(message=index.rule))
@@ -191,18 +190,19 @@ def _survey(
     uv_indexes: list[str] = []
     for client, inner in zip_longest(clients, clients[1:]):
         uv = client.tool is Tool.UV
-        if client.tool is Tool.POETRY and client.subcommand not in {"", "run"}:
+        installs = client.subcommand != "run" and not _POETRY_INSTALLS.isdisjoint(client.arguments)
+        if client.tool is Tool.POETRY and installs:
             raise UsageError(
                 f"`poetry {client.subcommand}` installs from PyPI and the sources in pyproject.toml, and no "
                 "variable replaces them",
                 hint="Run `publish-all serve` and add its address as the only source: `poetry source add --priority "
                 "primary NAME http://127.0.0.1:8080/simple/`.",
             )
-        if client.tool in {Tool.POETRY, None} or (uv and client.subcommand in _UV_INSTALLS_NOTHING):
+        if client.tool in {Tool.POETRY, None}:
             continue
         frozen = "--frozen" in client.arguments or environment.get("UV_FROZEN", "") not in {"", "0", "false"}
         folders = _folders(client, environment, cwd)
-        files = NamedFiles(
+        files = Survey(
             folder=folders[0],
             environment=environment,
             is_ours=index.service.routing.is_ours,
@@ -241,32 +241,18 @@ def _folders(client: Client, environment: Mapping[str, str], cwd: Path) -> tuple
     return tuple(dict.fromkeys((cwd, *(cwd / each for each in stated))))
 
 
-def _refusal(places: Sequence[Place], index: Index, cwd: Path) -> UsageError:
+def _refusal(places: Sequence[Place], index: Index) -> UsageError:
     """The error for a command that is not started, with the command to use instead."""
-    said = [_words(each, index, cwd) for each in places[:_PLACES_SHOWN]]
+    said = [each.text for each in places[:_PLACES_SHOWN]]
     if len(places) > len(said):
         said.append(f"and {len(places) - len(said)} more")
     hint = "Remove it, and run again."
-    wanted = [each for each in places if names_index(each)]
+    wanted = [each for each in places if each.url]
     if wanted:
         # An index that is named in the place of the default one takes its place as a fallback, too.
-        added = any(each.option not in {"--index-url", "--pypi-url", "--default-index"} for each in wanted)
+        added = not all(each.default for each in wanted)
         before = [each.url for each in index.service.routing.fallbacks] if added else []
-        urls = dict.fromkeys([*before, *(each.value for each in wanted)])
+        urls = dict.fromkeys([*before, *(each.url for each in wanted)])
         options = " ".join(f"--fallback {shown_or_raw(each)}" for each in urls)
         hint = f"Remove it, and add this before `--` instead: {options}. Private names are never taken from there."
     return UsageError("; ".join(said), hint=hint)
-
-
-def _words(place: Place, index: Index, cwd: Path) -> str:
-    where, option = place.where.replace(f"{cwd}/", "", 1), place.option
-    if option == ELSEWHERE:
-        return f"{where}: {place.value} comes from {', '.join(index.names)} only"
-    if option == UNREADABLE:
-        said = "cannot be read before the command starts, and may contain other indexes"
-        return f"{where}: {place.value} {said}"
-    if place.value and option not in {"--no-index", "--isolated"}:
-        option += f" {shown_or_raw(place.value)}"
-    if names_index(place):
-        return f"{where}: {option} is another index, which would be asked for private names"
-    return f"{where}: {option} would install from other places"

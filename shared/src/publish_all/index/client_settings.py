@@ -7,6 +7,7 @@ come from is passed on; the index that takes PyPI's place becomes the fallback.
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import sys
@@ -17,12 +18,9 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from publish_all._process import Run
-from publish_all._toml import table, tables
+from publish_all._toml import read_if_valid, table, tables
 from publish_all._urls import shown_or_raw, without_userinfo
 from publish_all.builders.variables import is_credential_name
-from publish_all.config.tools import Tool
-from publish_all.index.clients import Client
-from publish_all.index.named_files import toml_if_valid
 
 PIP_SECONDS = 30.0
 """How long pip may take to print its configuration."""
@@ -67,7 +65,6 @@ _UV_VARIABLES = re.compile(
 )
 _UV_OTHERS = frozenset({"UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"})
 _NOT_SETTINGS = frozenset({"config-file", "version", "help"})
-_CONFIGURED = re.compile(r"([^.=]+)\.([^=]+)=(.*)")
 
 
 class Setting(NamedTuple):
@@ -162,11 +159,18 @@ def pip_settings(
     Of the sections for single commands those count that are among the `words`. Without a pip, or where
     its files are broken, only the variables are known.
     """
+    printed = ""
+    if program is not None:
+        with contextlib.suppress(OSError, TimeoutError):
+            command = (*program, "config", "list")
+            printed = run(command, cwd=cwd, environment=environment, timeout=PIP_SECONDS).stdout
     found: dict[str, Setting] = {}
-    for section, key, value in _configured(program, environment, cwd, run):
+    for section, name, text in re.findall(r"(?m)^([^.:=]+)\.([^=\n]+)=(.*)$", printed):
+        key = name.lower().replace("_", "-")
         # Sections of commands are printed after `global` or before, and win in any case.
         if section in words or (section == "global" and key not in found):
-            found[key] = Setting(value, f"{key} in pip's configuration")
+            with contextlib.suppress(ValueError, SyntaxError):
+                found[key] = Setting(str(ast.literal_eval(text)), f"{key} in pip's configuration")
     variables = {name: value for name, value in environment.items() if name.upper().startswith("PIP_")}
     return found | {_pip_key(name): Setting(value, name) for name, value in variables.items() if value}
 
@@ -194,27 +198,6 @@ def uv_files(*, environment: Mapping[str, str], folders: Sequence[Path], user: P
     return tuple(each for each in files if each is not None and each.is_file())
 
 
-def _configured(
-    program: Sequence[str] | None, environment: Mapping[str, str], cwd: Path, run: Run
-) -> Iterator[tuple[str, str, str]]:
-    """Section, key and value of what pip's files say."""
-    if program is None:
-        return
-    try:
-        done = run((*program, "config", "list"), cwd=cwd, environment=environment, timeout=PIP_SECONDS)
-    except (OSError, TimeoutError):
-        return
-    for line in done.stdout.splitlines():
-        found = _CONFIGURED.fullmatch(line)
-        if found is None or found[1].startswith(":"):
-            continue
-        try:
-            value = ast.literal_eval(found[3])
-        except (ValueError, SyntaxError):
-            continue
-        yield found[1], found[2].lower().replace("_", "-"), str(value)
-
-
 def _pip_key(variable: str) -> str:
     return variable[len("PIP_") :].lower().replace("_", "-")
 
@@ -234,7 +217,7 @@ def _uv_of_project(folder: Path) -> Path | None:
 
 def _uv_table(path: Path) -> Mapping[str, Any] | None:
     """Uv's settings in a file; None of a pyproject.toml without any. A file that cannot be read is uv's to report."""
-    values = toml_if_valid(path)
+    values = read_if_valid(path)
     found = table(values, "tool").get("uv") if path.name == "pyproject.toml" else values
     return found if isinstance(found, Mapping) else None
 
@@ -315,16 +298,6 @@ def _is_true(value: str) -> bool:
 INDEX_VARIABLES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "PDM_PYPI_URL", "PIPENV_PYPI_MIRROR")
 """Which index pip, uv, pdm and pipenv install from."""
 
-_LOCKERS: Mapping[str, frozenset[str]] = {
-    "uv": frozenset({"lock", "add", "remove", "sync", "run", "export", "tree", "version"}),
-    "poetry": frozenset({"lock", "add", "remove", "update", "install"}),
-    "pdm": frozenset({"lock", "add", "remove", "update", "install"}),
-    "pipenv": frozenset({"lock", "install", "update", "upgrade", "uninstall"}),
-    "pip": frozenset({"lock"}),
-    "pip-compile": frozenset({""}),
-}
-_KEEPS_LOCK = frozenset({"--frozen", "--locked"})
-
 
 def child_environment(
     environment: Mapping[str, str],
@@ -364,21 +337,6 @@ def child_environment(
         for name in ("NO_PROXY", "no_proxy")
     }
     return kept | dict(settings.variables) | ours | direct
-
-
-def locks(client: Client) -> str | None:
-    """The part of a command that writes a lock file, as `uv lock`; None if none of it does."""
-    words = client.arguments
-    name = re.sub(r"\.exe$", "", re.split(r"[/\\]", client.program[-1])[-1].lower()) if client.program else ""
-    if client.tool is Tool.PIP:
-        name = "pip"
-    subcommand = next((each for each in words if not each.startswith("-")), "")
-    if name == "uv" and subcommand == "pip":
-        return "uv pip compile" if "compile" in words else None
-    if name == "uv" and _KEEPS_LOCK & set(words):
-        return None
-    writes = _LOCKERS.get(name, frozenset())
-    return f"{name} {subcommand}".strip() if subcommand in writes or "" in writes else None
 
 
 def _is_our_secret(name: str, value: str) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from publish_all._urls import shown_or_raw
 from publish_all.config.tools import Tool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Client:
+class Client(NamedTuple):
     """A program that a command starts; `tool` is None for one that is not known. `program` are the words that start it, `arguments` those after them."""
 
     tool: Tool | None
@@ -20,56 +20,42 @@ class Client:
 
     @property
     def subcommand(self) -> str:
-        """The first word that is a command of the tool; empty if there is none."""
-        return next((each for each in self.arguments if each in _COMMANDS.get(self.tool, ())), "")
+        """The first word that is no option and no value of one; empty if there is none."""
+        for before, word in zip(("", *self.arguments), self.arguments, strict=False):
+            if not word.startswith("-") and before not in _WITH_VALUE:
+                return word
+        return ""
+
+    @property
+    def locks(self) -> str | None:
+        """The command if it writes a lock file, as `uv lock`; else None."""
+        words = self.arguments
+        name = "pip" if self.tool is Tool.PIP else _name(self.program[-1]) if self.program else ""
+        if name not in _LOCKERS or "--frozen" in words or "--locked" in words:
+            return None
+        writes = self.subcommand in _LOCKS or "compile" in words or name == "pip-compile"
+        return f"{name} {self.subcommand}".strip() if writes else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """An option that names a place to install from, and its value. `where` is a file and line, or the command."""
+class Place(NamedTuple):
+    """Another place to install from, as a `text` for the user.
 
-    where: str
-    option: str
-    value: str = ""
+    `url` is that of an index, which can be a fallback of ours; with `default` it takes PyPI's place.
+    """
+
+    text: str
+    url: str = ""
+    default: bool = False
 
 
-_COMMANDS: Mapping[Tool | None, frozenset[str]] = {
-    Tool.UV: frozenset(
-        [
-            "pip",
-            "tool",
-            "run",
-            "sync",
-            "lock",
-            "add",
-            "remove",
-            "export",
-            "tree",
-            "version",
-            "build",
-            "venv",
-            "python",
-            "cache",
-            "self",
-            "auth",
-            "publish",
-            "init",
-        ]
-    ),
-    Tool.POETRY: frozenset(["run", "install", "sync", "add", "remove", "update", "lock", "self", "build"]),
-}
+_WITH_VALUE = ("-C", "-P", "--directory", "--project", "--config-file", "--cache-dir", "--color")
+_LOCKERS = ("uv", "poetry", "pdm", "pipenv", "pip", "pip-compile")
+_LOCKS = ("lock", "add", "remove", "sync", "update", "upgrade")
 _NAMES = ((Tool.PIP, r"pip[0-9.]*(\.pyz)?"), (Tool.UV, r"uvx?"), (Tool.POETRY, r"poetry"))
 _FLAGS = "qvnUIhV"  # short options of pip and uv without a value, which can come before one in the same word
-_INDEXES = ("--index-url", "--pypi-url", "--extra-index-url", "--index", "--default-index")
-_PLACES = (
-    *_INDEXES,
-    "--find-links",
-    "--no-index",
-    "--proxy",
-    "--isolated",
-    "--config-file",
-    "--torch-backend",
-)
+_DEFAULT_INDEXES = ("--index-url", "--pypi-url", "--default-index")
+_INDEXES = (*_DEFAULT_INDEXES, "--extra-index-url", "--index")
+_OTHERS = ("--find-links", "--no-index", "--proxy", "--isolated", "--config-file", "--torch-backend")
 _SHORT = {"i": "--index-url", "f": "--find-links"}
 # pip takes any beginning of a name that is not the beginning of two, so these say nothing yet.
 _AMBIGUOUS = 4
@@ -78,39 +64,40 @@ _AMBIGUOUS = 4
 def clients_of(command: Sequence[str]) -> tuple[Client, ...]:
     """The program of a command, then the one that it runs (`uv run pip install …`), and so on."""
     program, arguments = _split(command)
-    client = Client(tool=_tool_of(program), program=program, arguments=arguments)
+    name = _name(program[-1]) if program else ""
+    tool = next((tool for tool, pattern in _NAMES if re.fullmatch(pattern, name)), None)
+    client = Client(tool, program, arguments)
     inner = _inner(client)
     if inner is None:
         return (client,)
-    outer = Client(tool=client.tool, program=program, arguments=arguments[: len(arguments) - len(inner)])
+    outer = client._replace(arguments=arguments[: len(arguments) - len(inner)])
     return (outer, *clients_of(inner))
 
 
 def places(words: Sequence[str], where: str) -> Iterator[Place]:
     """The options among the words that name other places, also in pip's abbreviations."""
-    for position, word in enumerate(words):
-        after = words[position + 1] if position + 1 < len(words) else ""
+    for word, after in zip(words, (*words[1:], ""), strict=False):
         short = re.fullmatch(rf"-[{_FLAGS}]*([if])=?(.*)", word, re.DOTALL)
-        if short is not None:
-            yield Place(where=where, option=_SHORT[short[1]], value=short[2] or after)
-            continue
         name, equals, value = word.partition("=")
-        option = _full_name(name)
-        if option is not None:
-            yield Place(where=where, option=option, value=value if equals else after)
-
-
-def names_index(place: Place) -> bool:
-    """Whether it names a package index, which can be a fallback of ours."""
-    return place.option in _INDEXES
+        option = _full_name(name) if short is None else _SHORT[short[1]]
+        if short is not None:
+            value = short[2] or after
+        elif not equals:
+            value = after
+        if option in _INDEXES:
+            text = f"{where}: {option} {shown_or_raw(value)} is another index, which would be asked for private names"
+            yield Place(text, value, option in _DEFAULT_INDEXES)
+        elif option is not None:
+            yield Place(f"{where}: {option} would install from other places")
 
 
 def _full_name(name: str) -> str | None:
-    if name in _PLACES:
+    every = (*_INDEXES, *_OTHERS)
+    if name in every:
         return name
     if not name.startswith("--") or len(name) < _AMBIGUOUS:
         return None
-    return next((each for each in _PLACES if each.startswith(name)), None)
+    return next((each for each in every if each.startswith(name)), None)
 
 
 def _split(command: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -125,11 +112,6 @@ def _split(command: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return words[:1], words[1:]
 
 
-def _tool_of(program: Sequence[str]) -> Tool | None:
-    name = _name(program[-1]) if program else ""
-    return next((tool for tool, pattern in _NAMES if re.fullmatch(pattern, name)), None)
-
-
 def _name(word: str) -> str:
     return posixpath.basename(word.replace("\\", "/")).lower().removesuffix(".exe")
 
@@ -142,9 +124,9 @@ def _inner(client: Client) -> tuple[str, ...] | None:
     """
     words = client.arguments
     uvx = client.tool is Tool.UV and _name(client.program[-1]) == "uvx"
-    runs = uvx or (client.tool in {Tool.UV, Tool.POETRY} and client.subcommand == "run")
     tool_run = client.tool is Tool.UV and client.subcommand == "tool" and "run" in words
-    if not runs and not tool_run:
+    runs = client.tool in {Tool.UV, Tool.POETRY} and client.subcommand == "run"
+    if not uvx and not tool_run and not runs:
         return None
     start = 0 if uvx else words.index("run") + 1
     for position in range(start, len(words)):
