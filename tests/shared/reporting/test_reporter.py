@@ -11,7 +11,8 @@ from publish_all.events import Found
 from publish_all.reporting.console import ConsoleReporter
 from publish_all.reporting.github_actions import GitHubReporter
 from publish_all.reporting.json import JsonReporter
-from publish_all.reporting.reporter import PlainReporter, make_reporter
+from publish_all.reporting.make import make_reporter
+from publish_all.reporting.reporter import PlainReporter
 from publish_all.summaries import Listing
 
 
@@ -63,7 +64,7 @@ def test_github_actions_get_annotations_and_a_summary_besides(tmp_path):
 
 def test_plain_and_json_do_not_load_rich():
     code = (
-        "import sys, publish_all.reporting.reporter as r;"
+        "import sys, publish_all.reporting.make as r;"
         "r.make_reporter('text', terminal=False, environment={}); r.make_reporter('json', environment={});"
         "sys.exit('rich' in sys.modules)"
     )

@@ -217,7 +217,7 @@ class UseCaseCommand(Command, ABC):
         return list(Verbosity).index(self.io.output.verbosity) - 1
 
     def make_reporter(self, kind: str = "text", *, events: bool = False) -> Reporter:
-        from publish_all.reporting.reporter import make_reporter
+        from publish_all.reporting.make import make_reporter
 
         return make_reporter(
             kind if kind == "json" else "text",
