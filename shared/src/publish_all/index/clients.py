@@ -20,7 +20,7 @@ class Client(NamedTuple):
 
     @property
     def subcommand(self) -> str:
-        """The first word that is no option and no value of one; empty if there is none."""
+        """The first word that is neither an option nor its value; empty if there is none."""
         for before, word in zip(("", *self.arguments), self.arguments, strict=False):
             if not word.startswith("-") and before not in _WITH_VALUE:
                 return word
