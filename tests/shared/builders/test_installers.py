@@ -34,13 +34,12 @@ def settings(workspace):
     return settings
 
 
-def test_uv_is_kept_from_the_projects_configuration_and_not_from_the_users(tmp_path, settings, monkeypatch):
-    monkeypatch.setattr("os.name", "posix")
+def test_uv_is_kept_from_the_projects_configuration_and_not_from_the_users(tmp_path, settings):
     own = tmp_path / "config" / "uv" / "uv.toml"
     own.parent.mkdir(parents=True)
     own.write_text("")
     root = project(tmp_path, **{"uv.toml": '[[index]]\nurl = "https://stranger.example"\n'})
-    given = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    given = {"APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME": str(tmp_path / "config")}
     assert settings(given, root=root).variables == {**ALWAYS, "UV_CONFIG_FILE": str(own)}
     other = settings({**given, "UV_CONFIG_FILE": "other"}).variables
     assert other == {**ALWAYS, "UV_CONFIG_FILE": "other"}
