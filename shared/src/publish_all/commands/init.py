@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -27,7 +27,7 @@ from publish_all.commands.scaffold.choices import (
     Trigger,
     is_ours,
 )
-from publish_all.commands.scaffold.found import Found, attribute_files, version_choice
+from publish_all.commands.scaffold.found import Found, version_choice
 from publish_all.commands.scaffold.found import look as look_around
 from publish_all.commands.scaffold.github_workflow import github_workflow
 from publish_all.commands.scaffold.gitlab_pipeline import gitlab_pipeline
@@ -330,7 +330,7 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
 
 def _version_notes(settings: Settings, found: Found) -> Iterator[str]:
     """What a version from tags asks of the files and tags that are there."""
-    version, with_variants = settings.version, settings.variants or found.config.variants
+    version = settings.version
     if version.source is not VersionSource.GIT:
         return
     if version.sync:
@@ -338,10 +338,6 @@ def _version_notes(settings: Settings, found: Found) -> Iterator[str]:
             f"{', '.join(version.sync)}: in tool.publish-all.version.sync, so each release needs"
             " `publish-all version --release VERSION`, which changes these files before it tags. A tag made on the web is an error"
         )
-    for each in attribute_files(found):
-        if not any(PurePosixPath(each).match(pattern) for pattern in version.sync):
-            instead = f'replace it with importlib.metadata.version("{found.name}")'
-            yield f"{each}: __version__ is a literal, which tags do not change: {'remove it' if with_variants else instead}"
     if not any(tag_version(each, version.tag_prefix) for each in found.tags):
         last = static_version(found.pyproject)
         example = f"{version.tag_prefix}{last[0] if last else '0.1.0'}"
@@ -370,6 +366,8 @@ def _github_file(found: Found) -> tuple[Path, list[str]]:
     ]
     if made.trusted and made.path is not None and made.path.name != path.name:
         notes.append(f"{made.path.name} is already a trusted publisher on PyPI: register {path.name}, too")
+    if made.replaceable and path == made.path:
+        notes.append(f"{path.name} is replaced; its inputs, Python versions and other events are not kept")
     if found.ours is None and made.kept.logins:
         secrets = ", ".join(dict.fromkeys(each.secret for each in made.kept.logins.values()))
         notes.append(

@@ -169,7 +169,8 @@ def source_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Pl
         case VersionSource.ATTRIBUTE:
             return (files.attribute(config.root / (config.version.path or "")),)
         case VersionSource.PROJECT:
-            stated = tuple(_toml_places(files, config.root / "pyproject.toml"))
+            path = config.root / "pyproject.toml"
+            stated = tuple(_toml_places(files, path)) if config.pyproject else ()
             return stated or _of_backend(files, config.pyproject)[0]
         case VersionSource.GIT:
             return ()

@@ -91,32 +91,6 @@ def test_finds_full_pyprojects_of_variants(looking):
     )
 
 
-def test_guesses_the_layout_that_a_loop_made(looking):
-    copied = 'packages = [{ include = "demo" }]'
-    files = {
-        "pyproject.toml": '[tool.poetry]\nname = "demo"\npackages = [{ include = "demo", from = "packages" }]\n',
-        "packages/demo/__init__.py": "",
-        "configs/a.toml": full("demo-a", copied),
-        "configs/b.toml": full("demo-b", copied),
-    }
-    found = looking(files)
-    assert found.layout == {"packages/demo": "demo"}
-    assert [each.layout for each in found.variants] == [{}, {}]
-
-
-def test_layouts_that_differ_are_those_of_the_variants(looking):
-    found = looking(
-        {
-            "pyproject.toml": '[tool.poetry]\nname = "demo"\npackages = [{ include = "demo", from = "packages" }]\n',
-            "configs/a.toml": full("demo-a", 'packages = [{ include = "demo" }]'),
-            "configs/b.toml": full("demo-b", 'packages = [{ include = "demo", from = "packages" }]'),
-            "packages/demo/__init__.py": "",
-        }
-    )
-    assert found.layout == {}
-    assert [each.layout for each in found.variants] == [{"packages/demo": "demo"}, {}]
-
-
 def test_variants_that_are_configured_are_not_found_again(looking):
     found = looking(
         {
@@ -163,17 +137,6 @@ def test_a_git_that_is_not_there_tells_nothing(tmp_path):
     assert look(tmp_path, runtime=runtime).link is None
 
 
-@pytest.mark.parametrize(
-    ("pyproject", "name"),
-    [
-        ('[tool.hatch.version]\nsource = "vcs"\n', "hatch-vcs"),
-        ("[tool.poetry-dynamic-versioning]\nenable = true\n", "poetry-dynamic-versioning"),
-    ],
-)
-def test_says_what_makes_the_version_now(looking, pyproject, name):
-    assert looking({"pyproject.toml": pyproject}).notes[0].startswith(f"{name} computes the version")
-
-
 def test_files_of_the_same_name_are_different_variants(looking):
     found = looking(
         {
@@ -214,14 +177,6 @@ SETUPTOOLS = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setupt
                 "setup.py": "setup(version=re.search('__version__ = \"(.+)\"', read('src/demo/__init__.py'))[1])",
             },
             VersionChoice(sync=("src/demo/__init__.py",)),
-        ),
-        (
-            "",
-            {
-                **INIT,
-                "setup.py": "setup(version=re.search('__version__ = \"(.+)\"', read('other/it.py'))[1])",
-            },
-            VersionChoice(),
         ),
         (
             SETUPTOOLS,

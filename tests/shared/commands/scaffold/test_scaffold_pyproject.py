@@ -95,7 +95,7 @@ build-backend = "publish_all.backends.poetry_core"
 
 [project]
 name = "demo"
-dynamic = ["version"]   # the version
+dynamic = ["version"]
 
 [tool.publish-all]
 publish-to = ["pypi"]

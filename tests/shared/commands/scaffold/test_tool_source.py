@@ -165,22 +165,13 @@ def test_poetry_needs_the_wheel_of_its_plugin(project, wheels):
         project.init(str(wheels), in_poetry=True)
 
 
-def test_a_checkout_is_a_direct_reference(project, tmp_path):
-    checkout = tmp_path / "src" / "publish-all"
-    (checkout / "shared").mkdir(parents=True)
-    (checkout / "shared" / "pyproject.toml").touch()
-    for source in (str(checkout), None):
-        _, workflow = project.init(source)
-        assert f"publish-all[cli,attestations] @ {(checkout / 'shared').as_uri()}\n" in workflow
-
-
 @pytest.mark.parametrize(
     ("source", "said"),
     [
         ("git+https://git.corp.example/other", "fatal: not found"),
         ("git+http://git.corp.example/other", "it is not git"),
         ("git+https://h/$(id)", "it is not git"),
-        ("nowhere", "no wheel and no source of publish-all"),
+        ("nowhere", "no wheel of publish-all"),
     ],
 )
 def test_what_cannot_be_used_is_said(project, source, said):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from publish_all._build_system import backend_name
@@ -26,10 +26,10 @@ from publish_all.config.parse import parse_project
 from publish_all.config.tools import read_tools
 from publish_all.config.workflows import Workflow, read_workflows
 from publish_all.errors import ConfigurationError, UsageError, VersionError
-from publish_all.variants.setup_files import name_in_setup_files, stated_in_setup_py
+from publish_all.variants.setup_files import name_in_setup_files
 from publish_all.version.attribute import read_attribute
 from publish_all.version.places import source_places
-from publish_all.version.static import asks_us, project_name, static_version
+from publish_all.version.static import asks_us, project_name
 
 _FOLDERS = ("", "src/", "lib/", "packages/")
 _FILES = ("__init__", "_version", "version", "__version__", "__about__", "about")
@@ -92,7 +92,7 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
     if config.variants:
         variants, layout = (), EMPTY
     elif not variants:
-        variants, layout = choices.collected(_variants(root, pyproject))
+        variants, layout = choices.collected(_variants(root))
     return Found(
         root=root,
         repository=repository,
@@ -139,7 +139,7 @@ def _has_setup(folder: Path) -> bool:
     return any((folder / each).is_file() for each in ("setup.py", "setup.cfg"))
 
 
-def _variants(root: Path, pyproject: Mapping[str, Any]) -> Iterator[choices.NewVariant]:
+def _variants(root: Path) -> Iterator[choices.NewVariant]:
     """Full pyprojects of variants: in a folder such as `build-configs`, or `pyproject.NAME.toml` beside our own."""
     inside = (each for each in root.glob("*/*.toml") if not each.parent.name.startswith("."))
     for path in (*sorted(root.glob("pyproject[._-]*.toml")), *sorted(inside)):
@@ -148,26 +148,7 @@ def _variants(root: Path, pyproject: Mapping[str, Any]) -> Iterator[choices.NewV
         project = project_name(values)
         usable = path.name != "pyproject.toml" and name and set(name).isdisjoint(":, \t")
         if usable and project is not None and "build-system" in values:
-            yield choices.NewVariant(name, project, where, _guessed_layout(root, pyproject, values))
-
-
-def _guessed_layout(
-    root: Path, pyproject: Mapping[str, Any], of_variant: Mapping[str, Any]
-) -> Mapping[str, str]:
-    """The real folders of packages that the file of a variant expects at the root, because a loop copies them there."""
-    own = {include: folder for include, folder in _packages(pyproject) if include and folder}
-    layout = {}
-    for include, folder in _packages(of_variant):
-        target = f"{folder}/{include}" if folder else include
-        if include in own and not (root / target).exists():
-            layout[str(PurePosixPath(own[include], include))] = target
-    return layout
-
-
-def _packages(pyproject: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The packages that Poetry includes, with their folders."""
-    stated = tables(table(pyproject, "tool", "poetry").get("packages"))
-    return [(str(each.get("include") or ""), str(each.get("from") or "")) for each in stated]
+            yield choices.NewVariant(name, project, where)
 
 
 def _remote(repository: Path, runtime: Runtime) -> tuple[choices.Service | None, str | None]:
@@ -204,10 +185,6 @@ def _known(
 
 
 def _notes(root: Path, pyproject: Mapping[str, Any], known: Iterable[choices.NewRepository]) -> Iterator[str]:
-    vcs = table(pyproject, "tool", "hatch", "version").get("source") == "vcs"
-    if table(pyproject, "tool", "poetry-dynamic-versioning") or vcs:
-        name = "hatch-vcs" if vcs else "poetry-dynamic-versioning"
-        yield f"{name} computes the version; with `--version-source git`, publish-all computes it from the same tags"
     if not pyproject and _has_setup(root):
         yield "a pyproject.toml is created for publish-all; setup.py and setup.cfg are not changed"
     for each in known:
@@ -259,36 +236,22 @@ def _present_version(found: Found, configs: tuple[str, ...]) -> choices.VersionC
     if asks_us(pyproject):
         return choices.VersionChoice(stated.source, stated.path)
     files = attribute_files(found)
-    if static_version(pyproject) is not None:
-        return choices.VersionChoice(sync=(*files, *configs))
+    setup = current(found.root / "setup.py") or ""
+    try:
+        places = source_places(found.config)
+    except VersionError:  # the file is not valid Python, for example
+        places = ()
+    if places or "__version__" in setup:
+        named = {each.path for each in places}
+        return choices.VersionChoice(sync=(*(each for each in files if each not in named), *configs))
     # The build backend has its own version source.
     if table(pyproject, "tool", "hatch", "version") or not backend.startswith(
         ("hatchling", "poetry.core", "publish_all.backends")
     ):
-        literal = stated_in_setup_py(found.root, "version") is not None
-        in_step = files if literal else tuple(_read_by_setup_py(found.root, files))
-        return choices.VersionChoice(
-            sync=(*in_step, *configs) if in_step or _is_in_a_file(found.config) else ()
-        )
+        return choices.VersionChoice()
     if files:
         return choices.VersionChoice(VersionSource.ATTRIBUTE, files[0], sync=files[1:])
     return choices.VersionChoice(VersionSource.GIT)
-
-
-def _read_by_setup_py(root: Path, files: Iterable[str]) -> Iterator[str]:
-    """Those whose `__version__` setup.py reads or imports, as far as its text tells."""
-    setup = root / "setup.py"
-    text = setup.read_text(encoding="utf-8", errors="replace") if setup.is_file() else ""
-    if "__version__" in text:
-        yield from (each for each in files if Path(each).parent.name in text)
-
-
-def _is_in_a_file(config: ProjectConfig) -> bool:
-    """Whether the backend reads the version from a file, and does not make it from a tag."""
-    try:
-        return bool(source_places(config))
-    except VersionError:
-        return True
 
 
 def attribute_files(found: Found) -> tuple[str, ...]:

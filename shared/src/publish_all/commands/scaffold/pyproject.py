@@ -19,8 +19,6 @@ from publish_all.commands.scaffold.choices import Settings, VersionChoice
 from publish_all.config.model import VersionSource
 from publish_all.config.reading import dotted
 from publish_all.errors import ConfigurationError
-from publish_all.version.static import static_version
-from publish_all.version.toml_text import find_string
 
 OURS = "publish-all"
 _BASE = ("tool", OURS)
@@ -28,7 +26,6 @@ _HATCH_VERSION = ("tool", "hatch", "version")
 _OUR_POETRY = "publish_all.backends.poetry_core"
 _OF_POETRY = ("poetry.core.masonry.api", "poetry_dynamic_versioning.backend")
 _HATCHLING = "hatchling.build"
-_VERSION_KEY = re.compile(r"""["']?version["']?[ \t]*=[ \t]*(?P<quotes>["']+)\Z""")
 _REPLACED = frozenset({"poetry-dynamic-versioning", "hatch-vcs"})
 
 
@@ -140,35 +137,13 @@ def _name(requirement: str) -> str:
 
 def _with_dynamic_version(text: str) -> str:
     values = loads(text)
-    if "version" in table(values, "tool", "poetry") and (
-        "project" in values or static_version(values) is not None
-    ):
-        text = _set(text, ("tool", "poetry", "version"), None)
-    if "project" not in values:
-        return text
+    for path in (("tool", "poetry"), ("project",)):
+        if "version" in table(values, *path):
+            text = _set(text, (*path, "version"), None)
     dynamic = list(table(values, "project").get("dynamic", ()))
-    if "version" in table(values, "project"):
-        in_place = None if dynamic else _dynamic_in_place(text)
-        if in_place is not None:
-            return in_place
-        text = _set(text, ("project", "version"), None)
-    return text if "version" in dynamic else _set(text, ("project", "dynamic"), [*dynamic, "version"])
-
-
-def _dynamic_in_place(text: str) -> str | None:
-    """The text with `dynamic = ["version"]` where `version = "…"` stood; None where that can't be done."""
-    ((start, end),) = find_string(text, ("project", "version")) or [(0, 0)]
-    key = _VERSION_KEY.search(text, 0, start)
-    if key is None:
-        return None
-    changed = f'{text[: key.start()]}dynamic = ["version"]{text[end + len(key["quotes"]) :]}'
-    expected = copy.deepcopy(loads(text))
-    del expected["project"]["version"]
-    expected["project"]["dynamic"] = ["version"]
-    try:
-        return changed if loads(changed) == expected else None
-    except TOMLDecodeError:
-        return None
+    if "project" in values and "version" not in dynamic:
+        text = _set(text, ("project", "dynamic"), [*dynamic, "version"])
+    return text
 
 
 def _set(text: str, path: tuple[str, ...], value: Any) -> str:

@@ -8,8 +8,6 @@ import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from publish_all import __version__
 from publish_all._git import git_for_user
@@ -27,7 +25,7 @@ _GIT = re.compile(
     re.ASCII,
 )
 _WRITTEN = re.compile(
-    rf"""{NAME}(?:\[[\w,-]*\])? @ (?P<url>(?:git\+|file:)[^\s"',]+)"""
+    rf"""{NAME}(?:\[[\w,-]*\])? @ (?P<url>git\+[^\s"',]+)"""
     r"|\bUV_FIND_LINKS: '?(?:\$\{\{ github\.workspace \}\}/|\$CI_PROJECT_DIR/)?(?P<wheels>[^\s']+)"
 )
 _SECONDS = 20.0
@@ -39,12 +37,11 @@ _INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 class Source(NamedTuple):
     """The source to install publish-all from: the field that is not empty, or else the index of pip and uv.
 
-    `git` is the URL of a repository, `checkout` a folder with our source, `wheels` a folder with our wheels.
+    `git` is the URL of a repository, `wheels` a folder with our wheels.
     `revision` is the version of the wheels, or the commit or tag of `git`. `usual`: it is the default.
     """
 
     git: str = ""
-    checkout: str = ""
     wheels: str = ""
     revision: str = ""
     usual: bool = False
@@ -54,13 +51,11 @@ class Source(NamedTuple):
         name = f"{NAME}[{','.join(extras)}]" if extras else NAME
         if self.git:
             return f"{name} @ git+{self.git}@{self.revision}#subdirectory={_SUBFOLDERS[NAME]}"
-        if self.checkout:
-            return f"{name} @ {Path(self.checkout, _SUBFOLDERS[NAME]).as_uri()}"
         return f"{name}=={self.revision or __version__}" if pinned else name
 
     def of_poetry(self, subfolder: str) -> Mapping[str, object]:
         """The entries to add to `[tool.poetry.requires-plugins]`; None for entries to remove."""
-        if not (self.git or self.checkout or self.wheels):
+        if not (self.git or self.wheels):
             return {NAME: None, PLUGIN: f">={__version__}"}
         extras: Mapping[str, object] = {"extras": ["cli"]}
         return {NAME: {**self._place(NAME, subfolder), **extras}, PLUGIN: self._place(PLUGIN, subfolder)}
@@ -68,8 +63,6 @@ class Source(NamedTuple):
     def _place(self, name: str, subfolder: str) -> dict[str, object]:
         if self.git:
             return {"git": self.git, "rev": self.revision, "subdirectory": _SUBFOLDERS[name]}
-        if self.checkout:
-            return {"path": Path(self.checkout, _SUBFOLDERS[name]).as_posix()}
         folder = (
             self.wheels if Path(self.wheels).is_absolute() else os.path.relpath(self.wheels, subfolder or ".")
         )
@@ -95,8 +88,6 @@ def tool_source(
         if url is None:
             return Source(usual=True)
         stated = url.partition("#")[0]
-        if stated.startswith("file:"):
-            stated = str(Path(url2pathname(urlsplit(stated).path)).parent)
     if stated.startswith("git+"):
         match = _GIT.fullmatch(stated)
         if match is None:
@@ -105,11 +96,9 @@ def tool_source(
             )
         return Source(git=match["url"], revision=match["revision"] or _newest(match["url"], root, runtime))
     folder = Path(stated).expanduser().absolute()
-    if (folder / _SUBFOLDERS[NAME] / "pyproject.toml").is_file():
-        return Source(checkout=str(folder))
     wheels = sorted(folder.glob(f"{NAME.replace('-', '_')}-*-py3-none-any.whl"))
     if not wheels:
-        raise _unusable(stated, "it has no wheel and no source of publish-all")
+        raise _unusable(stated, "it has no wheel of publish-all")
     if poetry and not (folder / f"{PLUGIN.replace('-', '_')}-{wheels[-1].name.partition('-')[2]}").is_file():
         raise _unusable(stated, f"it has no wheel of {PLUGIN} in the same version")
     inside = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else folder.as_posix()
@@ -137,7 +126,7 @@ def _newest(url: str, root: Path, runtime: Runtime) -> str:
 
 
 def _unusable(source: str, why: str) -> UsageError:
-    hint = "Use git+https://HOST/PATH, a folder with the wheels or the source of publish-all, or `index`."
+    hint = "Use git+https://HOST/PATH, a folder with the wheels of publish-all, or `index`."
     return UsageError(f"--source {shlex.quote(source)} cannot be used: {why}", hint=hint)
 
 
