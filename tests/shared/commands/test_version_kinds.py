@@ -459,7 +459,7 @@ REFUSED = [
                 "demo/__init__.py": "def tell():\n    return '0.1.0'\n",
             },
         ),
-        "pyproject.toml: demo:tell is called to tell the version",
+        "pyproject.toml: demo:tell is called for the version",
     ),
     (
         Kind(

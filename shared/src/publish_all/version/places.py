@@ -286,7 +286,7 @@ def _pdm(files: Files, pyproject: Mapping[str, Any]) -> Iterator[Place]:
     if isinstance(path, str) and stated.get("source", "file") == "file":
         yield from _by_pattern(files, path, stated.get("pattern") or _PDM, 1)
     elif stated.get("source") == "call":
-        raise VersionError(f"pyproject.toml: {stated.get('getter')} is called to tell the version")
+        raise VersionError(f"pyproject.toml: {stated.get('getter')} is called for the version")
 
 
 def _flit(files: Files, pyproject: Mapping[str, Any]) -> Iterator[Place]:

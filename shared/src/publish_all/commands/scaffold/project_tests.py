@@ -1,6 +1,6 @@
 """The test commands of a project: nox, tox, Hatch, Poetry, or else pytest with the usual extras, groups and requirements.
 
-They run where only uv is installed. Lint is not run, because nothing tells which files pass.
+They run where only uv is installed. Lint is not run, because it may fail for files that are not part of a release.
 """
 
 from __future__ import annotations
