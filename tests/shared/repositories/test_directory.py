@@ -191,7 +191,7 @@ def test_verify_sees_damage(repository: DirectoryRepository, root: Path, wheel, 
     repository.commit(release)
     (root / "simple/kindling" / wheel.filename).write_bytes(b"damaged")
     assert repository.verify(release).states == {wheel.filename: FileState.DIFFERENT}
-    (root / "simple/kindling/index.html").write_text("nothing")
+    (root / "simple/kindling/index.json").write_text("nothing")
     found = repository.verify(release)
     assert (found.states, found.findings[0].code) == ({}, "PA460")
 

@@ -419,7 +419,7 @@ def test_a_limit_that_ends_in_an_hour_ends_the_run(repository, github, wheel):
     github.hooks.append(lambda asked: Reply(403, {"message": "API rate limit exceeded"}, headers))
     outcome = repository.upload(wheel)
     assert outcome.status is FileState.REFUSED
-    assert "Run again after 23:13 UTC" in outcome.findings[0].hint
+    assert "The limit ends at 23:13 UTC." in outcome.findings[0].message
 
 
 def test_a_workflow_without_the_permission(repository, github, wheel):

@@ -26,7 +26,6 @@ from packaging.utils import NormalizedName, canonicalize_version
 from packaging.version import Version
 
 from publish_all import diagnoses as known
-from publish_all._json import loads
 from publish_all._own_files import INDEX_LOCK, open_own, replace_open, sync_folder, try_lock
 from publish_all.config.kinds import DIRECTORY, Kind
 from publish_all.config.model import RepositoryConfig
@@ -51,6 +50,8 @@ from publish_all.repositories.repository import (
     ReleaseOutcome,
     Removal,
     UploadOutcome,
+    failed_commit,
+    failed_upload,
     no_progress,
 )
 from publish_all.results import FileState
@@ -118,69 +119,58 @@ class DirectoryRepository:
         target = self._target(distribution)
         part = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if _write(part, fetch.read_chunks(distribution.path), progress) != distribution.digests.sha256:
-                message = f"{distribution.path} was changed after it was read and checked."
-                finding = self._found(known.FILE_CHANGED, message)
-                return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
-            with self._locked():
-                state = self._state(distribution)
-                if state is FileState.ABSENT:
-                    replace_open(part, target)
-                    sync_folder(target.parent)
-                    return UploadOutcome(
-                        status=FileState.UPLOADED, url=(target.parent / "index.html").as_uri()
-                    )
-            if state is FileState.PRESENT:
-                return UploadOutcome(status=FileState.PRESENT)
-            finding = known.OTHER_BYTES.found(
-                f"{self.name} already has another file {self._target(distribution).name}.",
-                where=str(target),
-                hint="Release a new version, or delete that file if it was never installed.",
-            )
-            return UploadOutcome(status=FileState.CONFLICT, findings=(finding,))
-        except TimeoutError:
-            return UploadOutcome(status=FileState.FAILED, findings=(self._busy(),))
-        except OSError as error:
-            return UploadOutcome(status=FileState.REFUSED, findings=(self._unusable(error),))
+            with self._explained():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if (
+                    _write(part, fetch.read_chunks(distribution.path), progress)
+                    != distribution.digests.sha256
+                ):
+                    message = f"{distribution.path} was changed after it was read and checked."
+                    raise fetch.as_error(self._found(known.FILE_CHANGED, message))
+                with self._locked():
+                    state = self._state(distribution)
+                    if state is FileState.ABSENT:
+                        replace_open(part, target)
+                        sync_folder(target.parent)
+        except RepositoryError as error:
+            return failed_upload(error)
         finally:
             # Already removed if everything worked, and not removable if the folder is gone.
             with suppress(OSError):
                 part.unlink()
+        if state is FileState.ABSENT:
+            return UploadOutcome(status=FileState.UPLOADED, url=(target.parent / "index.html").as_uri())
+        if state is FileState.PRESENT:
+            return UploadOutcome(status=FileState.PRESENT)
+        finding = known.OTHER_BYTES.found(
+            f"{self.name} already has another file {target.name}.",
+            where=str(target),
+            hint="Release a new version, or delete that file if it was never installed.",
+        )
+        return UploadOutcome(status=FileState.CONFLICT, findings=(finding,))
 
     def commit(self, release: Release) -> ReleaseOutcome:
         """Write the pages of the project, and the list of projects, from the existing files."""
         try:
-            with self._locked():
+            with self._explained(), self._locked():
                 listed, findings = self._write_pages(release.project)
-        except TimeoutError:
-            return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
-        except OSError as error:
-            return ReleaseOutcome(complete=False, findings=(self._unusable(error),))
+        except RepositoryError as error:
+            return failed_commit(error)
         complete = all(self._target(each).name in listed for each in release.distributions)
         return ReleaseOutcome(complete=complete, findings=findings)
 
     def verify(self, release: Release) -> Look:
-        """Read both pages back, and check that they list our sha256, and that the file has it."""
-        folder = self._folder(release.project)
-        states: dict[str, FileState] = {}
+        """Read the page back, and check that it lists our sha256, and that the file has it."""
         try:
-            listed = {each["filename"]: each for each in loads((folder / "index.json").read_bytes())["files"]}
-            links = (folder / "index.html").read_text(encoding="utf-8")
+            page = self._page(release.project)
+            states: dict[str, FileState] = {}
             for each in release.distributions:
-                name = self._target(each).name
-                if name not in listed:
-                    continue
-                sha256 = listed[name]["hashes"]["sha256"]
-                if f'"{listed[name]["url"]}#sha256={sha256}"' not in links:
-                    raise ValueError(f"index.html does not list {name} as index.json does")
-                same = sha256 == each.digests.sha256
-                states[each.filename] = self._state(each) if same else FileState.DIFFERENT
-        except FileNotFoundError:
-            return Look()
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            finding = self._found(known.FOLDER_UNUSABLE, f"The index in {folder} cannot be read: {error}.")
-            return Look(findings=(finding,))
+                file = page.file(self._target(each).name) if page is not None else None
+                if file is not None:
+                    same = file.hashes.get("sha256") == each.digests.sha256
+                    states[each.filename] = self._state(each) if same else FileState.DIFFERENT
+        except (RepositoryError, OSError) as error:
+            return Look(findings=(self._found(known.FOLDER_UNUSABLE, str(error)),))
         return Look(states=states)
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
@@ -191,25 +181,26 @@ class DirectoryRepository:
         )
 
     def _listed(self, project: NormalizedName, version: Version) -> tuple[pages.IndexFile, ...]:
-        """From the page that readers see, not from other files in the folder."""
+        return fetch.files_of(self._page(project), project, version, self.name)
+
+    def _page(self, project: NormalizedName) -> pages.ProjectPage | None:
+        """The page that readers see, which may not list all files of the folder. Raises `RepositoryError`."""
         own = self._folder(project)
-        page = None
         try:
             content = (own / "index.json").read_bytes()
-            page = pages.parse_project(content, content_type=pages.JSON_TYPE, url=f"{own.as_uri()}/")
+            return pages.parse_project(content, content_type=pages.JSON_TYPE, url=f"{own.as_uri()}/")
         except FileNotFoundError:
-            pass
+            return None
         except (OSError, pages.PageError) as error:
             msg = f"The index in {own} cannot be read: {error}."
             raise RepositoryError(msg, hint="Publish to it again, which rewrites its pages.") from error
-        return fetch.files_of(page, project, version, self.name)
 
     # --- yank and delete
 
     def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
         files = self._listed(project, version)
         note = self._note(project, version)
-        with self._changing():
+        with self._explained(), self._locked():
             if reason is None:
                 note.unlink(missing_ok=True)
             else:
@@ -223,29 +214,18 @@ class DirectoryRepository:
         note = self._note(project, version)
 
         def remove() -> None:
-            with self._changing():
+            with self._explained(), self._locked():
                 self._write_pages(project, without=names)
-                for each in (
-                    note,
-                    *(note.with_name(f"{name}{end}") for name in names for end in ("", ".metadata")),
-                ):
-                    each.unlink(missing_ok=True)
+                for name in names:
+                    note.with_name(name).unlink(missing_ok=True)
+                    note.with_name(f"{name}.metadata").unlink(missing_ok=True)
+                note.unlink(missing_ok=True)
 
         return (Removal(tuple(names), remove),)
 
     def _note(self, project: NormalizedName, version: Version) -> Path:
         """The file with the reason for the yank of a version, in whatever spelling."""
         return self._folder(project) / f"{canonicalize_version(version)}.yanked"
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Keep other writers out. Raises `RepositoryError`."""
-        try:
-            with self._locked():
-                yield
-        except OSError as error:
-            finding = self._busy() if isinstance(error, TimeoutError) else self._unusable(error)
-            raise fetch.as_error(finding) from error
 
     def page(self, release: Release) -> str | None:
         return (self._folder(release.project) / "index.html").as_uri()
@@ -271,10 +251,8 @@ class DirectoryRepository:
         if any(each.name == stated.name for each in there):  # the file system may ignore case
             return stated
         for each in there:
-            if not each.name.endswith((".whl", ".tar.gz")) or each.suffix != stated.suffix:
-                continue
-            same = fetch.architecture_of(each.name) == fetch.architecture_of(stated.name)
-            if same and release_of(each.name) == release_of(stated.name):
+            same = each.suffix == stated.suffix and release_of(each.name) == release_of(stated.name)
+            if same and fetch.architecture_of(each.name) == fetch.architecture_of(stated.name):
                 return each
         return stated
 
@@ -295,7 +273,7 @@ class DirectoryRepository:
         """
         folder = self._folder(project)
         folder.mkdir(parents=True, exist_ok=True)
-        files: list[tuple[Version, str, pages.IndexFile]] = []
+        files: list[tuple[Version, pages.IndexFile]] = []
         findings = []
         for path in sorted(folder.iterdir()):
             left_out = path.name in without or path.name.startswith(".")
@@ -322,17 +300,17 @@ class DirectoryRepository:
                 size=found.size,
                 yanked=note.read_text(encoding="utf-8") if note.is_file() else None,
             )
-            files.append((found.version, path.name, file))
-        listed: dict[str, pages.IndexFile] = {}
-        versions: dict[str, None] = {}
-        for version, name, file in sorted(files):
-            versions[str(version)] = None
-            listed[name] = file
-        page = pages.ProjectPage(name=project, files=tuple(listed.values()), versions=tuple(versions))
+            files.append((found.version, file))
+        files.sort(key=lambda each: (each[0], each[1].filename))
+        page = pages.ProjectPage(
+            name=project,
+            files=tuple(file for _, file in files),
+            versions=tuple(dict.fromkeys(str(version) for version, _ in files)),
+        )
         replace_pages(folder, pages.render_project(page))
         projects = sorted(each.parent.name for each in folder.parent.glob("*/index.json"))
         replace_pages(folder.parent, pages.render_root(projects))
-        return listed, tuple(findings)
+        return [each.filename for each in page.files], tuple(findings)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -354,13 +332,22 @@ class DirectoryRepository:
     def _found(self, diagnosis: Diagnosis, message: str, hint: str = "") -> Finding:
         return diagnosis.found(message, where=str(self.root), hint=hint)
 
-    def _busy(self) -> Finding:
-        message = f"Another process has been writing to {self.root} for {self._lock_timeout:.0f} seconds."
-        return self._found(known.FOLDER_BUSY, message)
-
-    def _unusable(self, error: OSError) -> Finding:
-        message = f"{error.filename or self.root} cannot be written: {error.strerror or error}."
-        return self._found(known.FOLDER_UNUSABLE, message)
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Raises `RepositoryError` for errors of the system."""
+        try:
+            yield
+        except OSError as error:
+            message = f"{error.filename or self.root} cannot be written: {error.strerror or error}."
+            finding = self._found(known.FOLDER_UNUSABLE, message)
+            if isinstance(error, TimeoutError):
+                message = (
+                    f"Another process has been writing to {self.root} for {self._lock_timeout:.0f} seconds."
+                )
+                finding = self._found(known.FOLDER_BUSY, message)
+            found = fetch.as_error(finding)
+            found.retryable = isinstance(error, TimeoutError)
+            raise found from error
 
 
 def _write(path: Path, chunks: Iterable[bytes], progress: Progress = no_progress) -> str:

@@ -1,4 +1,4 @@
-"""GitHub's REST API for releases: credentials, pages of lists, rate limits, and the meaning of refusals.
+"""GitHub's REST API for releases and for deletes of packages: credentials, pages of lists, rate limits, and the meaning of refusals.
 
 https://docs.github.com/rest/releases
 """
@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from packaging.utils import NormalizedName
 
@@ -21,11 +22,12 @@ from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.chain import explain_missing
-from publish_all.credentials.credential_source import Credential, CredentialRequest, Credentials, Purpose
+from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError
 from publish_all.repositories.oci_replies import RefusedError, UnauthorizedError, broken
 from publish_all.repositories.replies import ensure_host, retry_after
+from publish_all.repositories.repository import Removal
 
 PAUSE = 1.0
 """Seconds between two writes: GitHub asks for one at least."""
@@ -70,17 +72,6 @@ class GitHubApi:
         return CredentialRequest(
             config=self.config, url=self.registry or self.url, project=self.project, purpose=self.purpose
         )
-
-    def credential(self) -> Credential | None:
-        """The credential. Raises `CredentialError`, also if there is none and one is needed."""
-        request = self._asked
-        found = self.credentials.get(request)
-        if found is None and self.purpose is Purpose.UPLOAD:
-            (finding,) = explain_missing(request, self.credentials.trace(request)).findings
-            raise UnauthorizedError(replace(finding, hint=self.hint or GIVE_CREDENTIAL))
-        if found is not None:
-            ensure_host(found, request.url)
-        return found
 
     def get(self, path: str) -> Any:
         """The object at a path below the repository's; None if there is none. Raises `HttpError` and `CredentialError`."""
@@ -160,11 +151,19 @@ class GitHubApi:
             raise self.unreadable(reply.url) from error
 
     def _auth(self, url: str) -> BearerAuth | None:
+        """The credential for a request. Raises `CredentialError`, also if there is none and one is needed."""
         if origin(url) not in (origin(self.url), origin(_upload_host(self.url))):
             message = f"{self.config.name} redirects to another host: {shown_url(url)}"
             raise UnauthorizedError(known.CREDENTIAL_OF_OTHER_HOST.found(message, where=shown_url(self.url)))
-        found = self.credential()
-        return BearerAuth(secret=found.secret) if found is not None else None
+        request = self._asked
+        found = self.credentials.get(request)
+        if found is None and self.purpose is Purpose.UPLOAD:
+            (finding,) = explain_missing(request, self.credentials.trace(request)).findings
+            raise UnauthorizedError(replace(finding, hint=self.hint or GIVE_CREDENTIAL))
+        if found is None:
+            return None
+        ensure_host(found, request.url)
+        return BearerAuth(secret=found.secret)
 
     def _wait(self, reply: Reply) -> float | None:
         """The seconds until the rate limit ends; None if the reply is about something else."""
@@ -180,50 +179,41 @@ class GitHubApi:
     def _limit(self, status: int, wait: float, said: str) -> RefusedError:
         message = f"{self.config.name} accepts no more requests for now: {said}"
         worth_waiting = wait <= _WORTH_WAITING
-        hint = ""
         if not worth_waiting:
             end = time.strftime("%H:%M UTC", time.gmtime(self.clock() + wait))
             message = f"{message.rstrip('.')}. The limit ends at {end}."
-            hint = f"Run again after {end}. Files that are already uploaded are not uploaded again."
-        finding = known.SERVER_BUSY.found(message, where=shown_url(self.url), hint=hint)
+        finding = known.SERVER_BUSY.found(message, where=shown_url(self.url))
         return RefusedError(finding, status=status, retryable=worth_waiting, wait=wait)
 
     def _refusal(self, reply: Reply) -> HttpError | CredentialError:
         found = self.credentials.plausible(self._asked)
-        said = f"{reply.status} {_said(reply)}".strip()
-        if reply.status in {401, 403} and found is not None:
+        said, where = f"{reply.status} {_said(reply)}".strip(), shown_url(reply.url)
+        diagnosis, hint = _DIAGNOSES.get(reply.status, (known.REFUSED, ""))
+        if found is not None and reply.status in {401, 403}:
             diagnosis = known.CREDENTIAL_REFUSED if reply.status == 401 else known.NOT_ALLOWED
             message = f"{self.config.name} refuses the credential from {found.origin}: {said}"
-            return UnauthorizedError(
-                diagnosis.found(message, where=shown_url(reply.url), hint=self.hint or GIVE_CREDENTIAL),
-                status=reply.status,
-            )
-        diagnosis, hint = _DIAGNOSES.get(reply.status, (known.REFUSED, ""))
+            finding = diagnosis.found(message, where=where, hint=self.hint or hint)
+            return UnauthorizedError(finding, status=reply.status)
         if reply.status >= 500:
             diagnosis = known.SERVER_FAILED
-        finding = diagnosis.found(
-            f"{self.config.name} answers {said}", where=shown_url(reply.url), hint=self.hint or hint
-        )
+        finding = diagnosis.found(f"{self.config.name} answers {said}", where=where, hint=self.hint or hint)
         return RefusedError(
             finding,
             status=reply.status,
             code=_code(reply),
-            retryable=reply.retryable or reply.status == 500,
+            retryable=reply.retryable,
             wait=retry_after(reply.headers, self.clock()),
         )
 
 
 _MOVED = 'The repository was renamed or moved. Set its new name: `link = "OWNER/REPOSITORY"`.'
-_UNKNOWN = (
-    "Check the owner and the name of the repository. GitHub gives the same answer to a credential without access. "
-    f"{GIVE_CREDENTIAL}"
-)
 _DIAGNOSES: Mapping[int, tuple[Diagnosis, str]] = {
     301: (known.REDIRECTED, _MOVED),
     307: (known.REDIRECTED, _MOVED),
     401: (known.READ_NOT_ALLOWED, GIVE_CREDENTIAL),
     403: (known.READ_NOT_ALLOWED, GIVE_CREDENTIAL),
-    404: (known.NO_UPLOAD_API, _UNKNOWN),
+    # GitHub gives the same answer to a credential without access.
+    404: (known.NO_UPLOAD_API, f"Check the owner and the name of the repository. {GIVE_CREDENTIAL}"),
 }
 
 
@@ -246,3 +236,46 @@ def _code(reply: Reply) -> str:
 def _said(reply: Reply) -> str:
     said, code = plain(reply.message) or plain(reply.reason), _code(reply)
     return f"{said} ({code})" if code and code not in said else said
+
+
+# --- packages: https://docs.github.com/rest/packages/packages
+
+PACKAGE_RIGHTS = (
+    "To delete, use a classic personal access token with read:packages and delete:packages, as an admin of the package. "
+    "In GitHub Actions: `permissions: packages: write`, and the role Admin for the repository under Manage Actions access "
+    "in the settings of the package. GitHub does not delete public versions with more than 5,000 downloads; ask its support. "
+    "To yank a release, packages: write is enough."
+)
+
+
+def package_deletion(
+    api: GitHubApi, package: str, tagged: Mapping[str, str], listed: Mapping[str, str], *, alone: bool
+) -> tuple[Removal, ...]:
+    """The steps that delete manifests of a package (`sep/kindling`): the `tagged` ones first, then the `listed` files.
+
+    Both map digests to names for people. `alone`: the package has no other tags. GitHub does not delete the last version
+    that has one, so the whole package goes then. Raises `RepositoryError` and `CredentialError`.
+    """
+    owner, _, name = package.partition("/")
+    path = f"{owner}/packages/container/{quote(name, safe='')}"
+    place = f"/orgs/{path}" if api.get(f"/orgs/{path}") is not None else f"/users/{path}"
+    delete = partial(api.write, "DELETE")
+    if alone:
+        whole = f"the whole package {package}: GitHub does not delete the last version alone"
+        return (Removal((whole, *listed.values()), partial(delete, f"{api.url}{place}")),)
+    url = f"{place}/versions"
+    try:
+        numbers = {each["name"]: int(each["id"]) for each in api.pages(f"{url}?per_page=100")}
+        steps = {
+            digest: numbers[digest] for digest in (*tagged, *(each for each in listed if each in numbers))
+        }
+    except (LookupError, TypeError, ValueError) as error:
+        raise api.unreadable(f"{api.url}{url}") from error
+    return tuple(
+        Removal(
+            (f"{tagged.get(digest) or listed[digest]} (GitHub's version {number})",),
+            partial(delete, f"{api.url}{url}/{number}"),
+            needed=digest in tagged,
+        )
+        for digest, number in steps.items()
+    )

@@ -13,6 +13,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -420,8 +421,6 @@ class GitHubReleaseRepository:
                 raise self._again(error.message) from error
             if "immutable" in error.message:
                 raise RefusedError(self._closed(release, [name]), status=error.status) from error
-            if error.status >= 500:
-                self._remember_half(release, name)
             raise
         if made.name != name:
             self._delete(f"/releases/assets/{made.id}")
@@ -433,15 +432,6 @@ class GitHubReleaseRepository:
             message = f"GitHub received other bytes of {name} than were sent."
             raise RefusedError(self._found(known.DIGEST_MISMATCH, message), status=502, retryable=True)
         assets[name] = made
-
-    def _remember_half(self, release: GitHubRelease, name: str) -> None:
-        """Note the incomplete asset of our failed upload: no other run is sending it."""
-        try:
-            there = self.assets_of(release).get(name)
-        except HttpError:
-            return
-        if there is not None and not there.sent:
-            self._half.add(there.id)
 
     # --- publish
 
@@ -617,7 +607,7 @@ class GitHubReleaseRepository:
                 raise
 
     def _release(self, content: Any) -> GitHubRelease:
-        try:
+        with self._reading():
             return GitHubRelease(
                 id=_number(content["id"]),
                 tag=str(content["tag_name"]),
@@ -627,11 +617,9 @@ class GitHubReleaseRepository:
                 page=shown_url(str(content["html_url"])),
                 notes=str(content.get("body") or ""),
             )
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise self.api.unreadable(self._url) from error
 
     def _asset(self, content: Any) -> Asset:
-        try:
+        with self._reading():
             kind, _, digest = str(content.get("digest") or "").partition(":")
             return Asset(
                 id=_number(content["id"]),
@@ -643,6 +631,11 @@ class GitHubReleaseRepository:
                 download=str(content["browser_download_url"]),
                 created=str(content["created_at"]) if content.get("created_at") else None,
             )
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise self.api.unreadable(self._url) from error
 

@@ -33,11 +33,10 @@ from publish_all.diagnoses import findings_of
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.findings import Finding
-from publish_all.repositories import github_packages
 from publish_all.repositories import oci_layout as layout
 from publish_all.repositories.bodies import FileBody, FileChangedError
 from publish_all.repositories.fetch import architecture_of, as_error, not_there, store
-from publish_all.repositories.github_api import GitHubApi
+from publish_all.repositories.github_api import PACKAGE_RIGHTS, GitHubApi, package_deletion
 from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
 from publish_all.repositories.oci_replies import Login, RefusedError
@@ -142,13 +141,7 @@ class OciRepository:
         """
         del brief  # starting and cancelling an upload is fast
         for project in dict.fromkeys(each.project for each in releases):
-            package = self.package(project)
-            try:
-                package.probe()
-            except RefusedError as error:
-                if error.retryable:
-                    raise
-                return error.findings
+            self.package(project).probe()
         return ()
 
     # --- upload
@@ -436,12 +429,12 @@ class OciRepository:
                 self.session,
                 registry=self.url,
                 project=project,
-                hint=github_packages.RIGHTS,
+                hint=PACKAGE_RIGHTS,
                 clock=self.clock,
                 sleep=self.sleep,
             )
             name, alone = self.place.repository(project), set(tags) <= set(tagged.values())
-            return github_packages.deletion(api, name, tagged, listed, alone=alone)
+            return package_deletion(api, name, tagged, listed, alone=alone)
         delete = package.delete_manifest
         steps = [Removal((f"the tag {tag}",), partial(delete, digest, tag)) for digest, tag in tagged.items()]
         steps += [Removal((each,), partial(delete, digest), needed=False) for digest, each in listed.items()]
