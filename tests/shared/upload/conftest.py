@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `upload_fakes`, which is n
 
 from upload_fakes.repository import Events, FakeTime
 
-from publish_all.upload.retry import Clock
+from publish_all.upload.workers import Clock
 
 
 @pytest.fixture

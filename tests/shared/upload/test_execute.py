@@ -30,7 +30,7 @@ from publish_all.upload.execute import execute
 from publish_all.upload.journal import Journal, open_journal, read_journal
 from publish_all.upload.plan import plan
 from publish_all.upload.preflight import preflight
-from publish_all.upload.retry import Cancellation, RetryPolicy
+from publish_all.upload.workers import Cancellation, RetryPolicy
 
 TAGS = ("py3-none-any", "cp312-cp312-win_amd64", "cp313-cp313-win_amd64", "cp314-cp314-win_amd64", None)
 REFUSED = outcome(FileState.REFUSED, finding=Diagnosis("PA449").found("no, thanks"))

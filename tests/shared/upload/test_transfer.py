@@ -10,8 +10,8 @@ from publish_all.errors import CredentialError, RepositoryError
 from publish_all.events import UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.repositories.repository import UploadOutcome
 from publish_all.results import FileState
-from publish_all.upload.retry import Attempts, Cancellation, RetryPolicy
 from publish_all.upload.transfer import Transfer
+from publish_all.upload.workers import Attempts, Cancellation, RetryPolicy
 
 FILE = distribution()
 BUSY = Diagnosis("PA511").found("503 Service Unavailable")

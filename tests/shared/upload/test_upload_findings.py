@@ -12,8 +12,8 @@ from publish_all.results import FileState
 from publish_all.upload.journal import open_journal
 from publish_all.upload.plan import plan
 from publish_all.upload.preflight import preflight
-from publish_all.upload.retry import Attempts, Cancellation, RetryPolicy
 from publish_all.upload.transfer import Transfer
+from publish_all.upload.workers import Attempts, Cancellation, RetryPolicy
 
 FILE = distribution()
 

@@ -5,8 +5,7 @@ import threading
 import pytest
 
 from publish_all.events import Note
-from publish_all.upload.retry import Cancellation
-from publish_all.upload.workers import StoppedError, Workers
+from publish_all.upload.workers import Cancellation, StoppedError, Workers
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from publish_all._process import INTERRUPTED, TERMINATION, on_signals
 
 if TYPE_CHECKING:
-    from publish_all.upload.retry import Cancellation
+    from publish_all.upload.workers import Cancellation
 
 
 @contextmanager
 def cancelled_by_signals() -> Iterator[Cancellation]:
     """A cancellation that signals set while the block runs. The first signal lets running uploads finish, the second aborts them."""
-    from publish_all.upload.retry import Cancellation
+    from publish_all.upload.workers import Cancellation
 
     cancellation = Cancellation()
 

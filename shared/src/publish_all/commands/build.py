@@ -27,8 +27,7 @@ from publish_all.diagnoses import BEFORE_PUBLISH_FAILED
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.summaries import BuildSummary
-from publish_all.upload.retry import Cancellation
-from publish_all.upload.workers import StoppedError, Workers
+from publish_all.upload.workers import Cancellation, StoppedError, Workers
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.static import project_name
 

@@ -19,7 +19,7 @@ from publish_all.distributions.distribution import ATTESTATION_SUFFIX, Distribut
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import UsageError
 from publish_all.events import Listener
-from publish_all.upload.retry import Cancellation
+from publish_all.upload.workers import Cancellation
 
 if TYPE_CHECKING:  # files that are named are of no build variant
     from publish_all.variants.variant import BuildVariant

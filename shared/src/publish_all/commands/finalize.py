@@ -21,7 +21,7 @@ from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_receipt import PushedRelease, joined, read_receipt
 from publish_all.repositories.oci_registry import Manifest
 from publish_all.repositories.repository import ReleaseOutcome, in_parallel
-from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
+from publish_all.upload.workers import Attempts, Cancellation, Clock, RetryPolicy
 
 _CONFLICT = "files with the same names and other content already exist; nothing was listed"
 

@@ -35,7 +35,7 @@ from publish_all.results import CheckedSubject, CheckSummary
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import RepositoryPlan, plan
 from publish_all.upload.preflight import Preflight, preflight
-from publish_all.upload.retry import Cancellation
+from publish_all.upload.workers import Cancellation
 
 DEFAULT_JOBS = 8
 

@@ -20,7 +20,7 @@ from publish_all.results import PublishReport, RepositoryReport
 from publish_all.upload.execute import VERIFY_SECONDS, Gate, execute
 from publish_all.upload.journal import Journal, open_journal, read_journal
 from publish_all.upload.plan import RepositoryPlan
-from publish_all.upload.retry import Cancellation
+from publish_all.upload.workers import Cancellation
 
 if TYPE_CHECKING:  # of a dry run
     from publish_all.summaries import PlanReport

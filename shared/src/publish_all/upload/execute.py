@@ -19,9 +19,8 @@ from publish_all.results import FileReport, FileState, PublishReport, ReleaseRep
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Schedule
 from publish_all.upload.preflight import Preflight, RepositoryPreflight, skipped_other_bytes
-from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
 from publish_all.upload.transfer import Transfer, file_report, unexpected
-from publish_all.upload.workers import Workers
+from publish_all.upload.workers import Attempts, Cancellation, Clock, RetryPolicy, Workers
 
 VERIFY_SECONDS = 180.0
 """Seconds for which the index is polled."""
@@ -71,17 +70,15 @@ def execute(
     clock, cancellation = clock or Clock(), cancellation or Cancellation()
     began = clock.now()
     # Looks at the index and commits don't take the place of uploads.
-    workers = Workers(2 * jobs, listener=listener, cancellation=cancellation)
+    workers = Workers(2 * jobs, listener=listener, cancellation=cancellation, clock=clock)
     run_of = partial(
         _RepositoryRun,
         workers=workers,
         jobs=jobs,
         journal=journal,
-        new_attempts=partial(Attempts, retry or RetryPolicy(), clock, cancellation),
+        retry=retry or RetryPolicy(),
         seconds=verify,
         skip_existing=skip_existing,
-        cancellation=cancellation,
-        clock=clock,
     )
     stopped = {*preflight.stopped}
     # All files of the plan, so that a later run knows the rest.
@@ -137,11 +134,9 @@ class _RepositoryRun:
     workers: Workers
     jobs: int
     journal: Journal
-    new_attempts: Callable[[], Attempts]
+    retry: RetryPolicy
     seconds: float | None
     skip_existing: bool
-    cancellation: Cancellation
-    clock: Clock
     stopped: set[str | None]
     journal_is_broken: bool = False
     # Releases that the index does not list yet, and its last answer about their files.
@@ -155,6 +150,7 @@ class _RepositoryRun:
 
     def __post_init__(self) -> None:
         self.plan, self.repository = self.asked.plan, self.asked.plan.repository
+        self.clock, self.cancellation = self.workers.clock, self.workers.cancellation
         # The report of each file, replaced when its state changes.
         self.files: dict[str, FileReport] = {}
         for file, (state, _) in zip(self.plan.files, self.asked.states, strict=True):
@@ -243,7 +239,11 @@ class _RepositoryRun:
             before = self.journal.entry(file.digests.sha256, self.repository.url)
             sent_before = before is not None and before.maybe_public
             transfer = Transfer(
-                self.repository, file, self.new_attempts(), self.workers.emit, sent_before=sent_before
+                self.repository,
+                file,
+                self.workers.attempts(self.retry),
+                self.workers.emit,
+                sent_before=sent_before,
             )
             files.append(file)
             transfers.append(transfer)
@@ -297,7 +297,7 @@ class _RepositoryRun:
                 kept.append(each)
         ours = replace(release, distributions=tuple(kept))
         if kept and not self.repository.capabilities.final_on_upload:
-            task = partial(_commit, self.repository, ours, self.new_attempts())
+            task = partial(_commit, self.repository, ours, self.workers.attempts(self.retry))
             self.workers.submit(task, then=partial(self._committed, ours))
             return
         self.commits[str(release)] = ReleaseOutcome(complete=True)
@@ -374,50 +374,46 @@ class _RepositoryRun:
         for each in self.plan.releases:
             if not self.commits[str(each)].complete:
                 lacking.add(each.member)
-        for name, release in [*self.unseen.items()]:
-            if release.member in lacking:
-                del self.unseen[name]
-        stopping, looks = self.cancellation.stopping, self.seconds is not None
+                self.unseen.pop(str(each), None)
+        stopping = self.cancellation.stopping
         if not stopping and not lacking.issuperset(each.member for each in self.plan.releases):
-            self._poll(self.seconds)
+            self._poll()
         told = [*self.remarks]
         unverified = []
-        seen = True
         for file in self.plan.files:
-            known = self.files[file.filename]
-            complete = file.member not in lacking
-            final = complete and not stopping
-            visibility = known.visibility
+            report = self.files[file.filename]
+            final = file.member not in lacking and not stopping
             explained: tuple[Finding, ...] = ()
-            if visibility is FileState.PROPAGATING and not final:
+            if report.visibility is FileState.DIFFERENT or (
+                report.visibility is FileState.PROPAGATING and final
+            ):
+                explained = self._explain(file.filename, report.visibility)
+            elif report.visibility is FileState.PROPAGATING and file.member in lacking:
                 # Releases that were stopped before the index could list them are not done.
-                visibility = visibility if complete and looks else FileState.UNCHECKED
-            elif visibility in (FileState.PROPAGATING, FileState.DIFFERENT):
-                explained = self._explain(file.filename, visibility)
+                report = replace(report, visibility=FileState.UNCHECKED)
             told += explained
-            findings = (*known.findings, *explained)
-            self.files[file.filename] = replace(known, visibility=visibility, findings=findings)
-            if final and known.status in _OURS and visibility is FileState.UNCHECKED:
+            self.files[file.filename] = replace(report, findings=(*report.findings, *explained))
+            if final and report.status in _OURS and report.visibility is FileState.UNCHECKED:
                 unverified.append(file)
-            # The index lists other bytes if they were kept.
-            seen = seen and visibility is FileState.VISIBLE
         self._record(FileState.VISIBLE, self._in_state(*_OURS, seen=FileState.VISIBLE))
         if not self.cancellation.stopping:
             # There is no index: accepted uploads are the only information.
             self._record(FileState.UNVERIFIED, unverified)
         self._tell(told)
-        return not (lacking or stopping) and looks and seen
+        # The index lists other bytes if they were kept.
+        seen = all(each.visibility is FileState.VISIBLE for each in self.files.values())
+        return not lacking and not stopping and self.seconds is not None and seen
 
-    def _poll(self, timeout: float | None) -> None:
-        """Check again until everything is listed, or the timeout is over. Never raises for answers of the index."""
-        if timeout is None:
+    def _poll(self) -> None:
+        """Check again until everything is listed, or the time is over. Never raises for answers of the index."""
+        if self.seconds is None:
             return
         workers, clock, stopped = self.workers, self.clock, self.cancellation.stopped
         workers.listener(events.StepStarted(step="verify", detail=self.repository.name))
         began, pause = clock.now(), _FIRST_PAUSE
         while True:
             workers.drain()
-            rest = timeout - (clock.now() - began)
+            rest = self.seconds - (clock.now() - began)
             if not self.unseen or rest <= 0 or stopped.is_set():
                 return
             seconds = min(pause, rest)

@@ -19,15 +19,14 @@ from publish_all.diagnoses import (
 )
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
-from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
+from publish_all.events import Found, Listener, RepositoryWaiting, StepStarted, ignore
 from publish_all.findings import Finding, Severity
 from publish_all.repositories.repository import Look, Repository
 from publish_all.results import FileState
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import RepositoryPlan
-from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
 from publish_all.upload.transfer import other_bytes
-from publish_all.upload.workers import Workers
+from publish_all.upload.workers import Cancellation, Clock, RetryPolicy, Workers
 
 _ATTEMPTS_WHERE_NOBODY_IS = 3
 # In bytes: an upload of that size takes about as long as a question.
@@ -175,14 +174,16 @@ def preflight(
     Questions which the network fails are asked again for a while.
     """
     listener(StepStarted(step="preflight", detail=", ".join(each.repository.name for each in plan)))
-    cancellation = cancellation or Cancellation()
-    workers = Workers(_QUESTIONS_PER_JOB * jobs, listener=listener, cancellation=cancellation)
+    workers = Workers(
+        _QUESTIONS_PER_JOB * jobs,
+        listener=listener,
+        cancellation=cancellation or Cancellation(),
+        clock=clock or Clock(),
+    )
     brief = in_earnest and len(plan) == 1 and all(each.size <= _SMALL for each in plan[0].files)
     questions: list[Callable[[], _Answer]] = []
     for each in plan:
-        ask = partial(
-            _ask, each, clock=clock or Clock(), cancellation=cancellation, emit=workers.emit, brief=brief
-        )
+        ask = partial(_ask, each, workers=workers, brief=brief)
         questions += (ask, *(partial(ask, release) for release in each.releases))
     try:
         answers = iter(workers.each(questions))
@@ -205,18 +206,10 @@ class _Answer(NamedTuple):
     obstacles: frozenset[type[PublishAllError]]
 
 
-def _ask(
-    plan: RepositoryPlan,
-    release: Release | None = None,
-    *,
-    clock: Clock,
-    cancellation: Cancellation,
-    emit: Callable[[Event], None],
-    brief: bool,
-) -> _Answer:
+def _ask(plan: RepositoryPlan, release: Release | None = None, *, workers: Workers, brief: bool) -> _Answer:
     """Ask a repository about itself or about a release, until asking again would not change the answer, or patience ends."""
     repository = plan.repository
-    attempts = Attempts(_QUESTIONS, clock, cancellation)
+    attempts = workers.attempts(_QUESTIONS)
     while True:
         attempts.number += 1
         reason, retry_after = "", None
@@ -242,7 +235,7 @@ def _ask(
         waiting = partial(RepositoryWaiting, repository=repository.name, reason=reason)
         if not attempts.wait(
             retry_after=retry_after,
-            tell=lambda seconds: emit(waiting(seconds=seconds)),  # noqa: B023 - it is called at once
+            tell=lambda seconds: workers.emit(waiting(seconds=seconds)),  # noqa: B023 - it is called at once
         ):
             return answer
 

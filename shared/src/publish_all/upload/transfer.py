@@ -13,7 +13,7 @@ from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWai
 from publish_all.findings import Finding
 from publish_all.repositories.repository import Repository, UploadOutcome, failed_upload
 from publish_all.results import FileReport, FileState
-from publish_all.upload.retry import Attempts
+from publish_all.upload.workers import Attempts
 
 _PROGRESS_SECONDS = 0.1
 _SAME_CRASHES = 3
@@ -46,10 +46,9 @@ class Transfer:
             finding = unexpected(error, self.file.filename)
             outcome = UploadOutcome(status=FileState.UNCLEAR, findings=(finding,))
         findings = () if outcome.status.done else outcome.findings
-        if outcome.status is FileState.CONFLICT:
-            codes = {each.code for each in findings}
-            if codes.isdisjoint({known.OTHER_BYTES.code, known.MAYBE_OTHER_BYTES.code}):
-                findings = (*findings, other_bytes(self.repository, self.file))
+        known_as = {each.code for each in findings} & {known.OTHER_BYTES.code, known.MAYBE_OTHER_BYTES.code}
+        if outcome.status is FileState.CONFLICT and not known_as:
+            findings = (*findings, other_bytes(self.repository, self.file))
         return replace(
             file_report(self.file, outcome.status),
             attempts=self.attempts.number,

@@ -1,8 +1,12 @@
-"""Threads that carry out tasks, while one thread alone decides, listens to events and writes the journal."""
+"""Threads that carry out tasks, with time, chance and patience as arguments, so that tests of waits do not wait.
+
+One thread alone decides, listens to events and writes the journal.
+"""
 
 from __future__ import annotations
 
 import queue
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -13,7 +17,6 @@ from typing import TypeVar
 
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Listener, Note
-from publish_all.upload.retry import Cancellation
 
 T = TypeVar("T")
 
@@ -25,6 +28,99 @@ _LEAVE_SECONDS = 1.0
 
 # Signals reach the main thread on Windows only between waits.
 _POLL_SECONDS = 0.2
+_SPREAD_SECONDS = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Cancellation:
+    """Asked to stop: the first time nothing new starts and running uploads end, the second time they are abandoned.
+
+    Safe to call from signal handlers and other threads.
+    """
+
+    stopped: threading.Event = field(default_factory=threading.Event)
+    aborted: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """Stop; if already stopping, abort."""
+        if self.stopped.is_set():
+            self.aborted.set()
+        self.stopped.set()
+
+    @property
+    def stopping(self) -> bool:
+        return self.stopped.is_set()
+
+    @property
+    def aborting(self) -> bool:
+        return self.aborted.is_set()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clock:
+    """`now` is monotonic seconds; `wall` Unix time; `wait` sleeps, but not on after the event is set; `chance` is in [0, 1)."""
+
+    now: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    wait: Callable[[float, threading.Event], object] = lambda seconds, stopped: stopped.wait(seconds)
+    chance: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryPolicy:
+    """How long something is tried: `attempts` in all, `seconds` from its first byte to the last attempt's start.
+
+    The wait before attempt n+1 is a random part of `base * 2**(n-1)` seconds, at most `longest_backoff`
+    ("full jitter", https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/);
+    a server's Retry-After is waited for, up to `longest_wait`.
+    """
+
+    attempts: int = 8
+    seconds: float = 900.0
+    base: float = 0.5
+    longest_backoff: float = 30.0
+    longest_wait: float = 120.0
+
+    def wait(self, attempt: int, *, retry_after: float | None, chance: float) -> float:
+        """Seconds between the failure of `attempt` (from 1) and the next. `chance` is in [0, 1)."""
+        backoff = chance * min(self.longest_backoff, self.base * 2.0 ** (attempt - 1))
+        asked = min(max(retry_after or 0.0, 0.0), self.longest_wait)
+        # Uploads that were turned away together do not come back together.
+        return max(backoff, asked + chance * min(_SPREAD_SECONDS, asked))
+
+
+class Attempts:
+    """Counts the attempts at one thing, and waits between them. `number` is that of the last one, from 1; the caller counts it when an attempt begins."""
+
+    def __init__(self, policy: RetryPolicy, clock: Clock, cancellation: Cancellation) -> None:
+        self._policy = policy
+        self.clock = clock
+        self.cancellation = cancellation
+        self._began = clock.now()
+        self.number = 0
+
+    @property
+    def seconds(self) -> float:
+        """Since the first one began."""
+        return self.clock.now() - self._began
+
+    def wait(
+        self,
+        *,
+        retry_after: float | None = None,
+        tell: Callable[[float], None] = lambda _: None,
+    ) -> bool:
+        """Wait for the next attempt; False if there is none.
+
+        `tell` is called with the seconds before they are waited for.
+        """
+        seconds = self._policy.wait(self.number, retry_after=retry_after, chance=self.clock.chance())
+        spent = self.number >= self._policy.attempts or self.seconds + seconds > self._policy.seconds
+        if spent or self.cancellation.stopping:
+            return False
+        tell(seconds)
+        self.clock.wait(seconds, self.cancellation.stopped)
+        return not self.cancellation.stopping
 
 
 class StoppedError(PublishAllError):
@@ -43,6 +139,7 @@ class Workers:
     _: KW_ONLY
     listener: Listener
     cancellation: Cancellation
+    clock: Clock = field(default_factory=Clock)
     running: int = 0
     _tasks: queue.SimpleQueue[Callable[[], None] | None] = field(default_factory=queue.SimpleQueue)
     _messages: queue.SimpleQueue[Event | Callable[[], object]] = field(default_factory=queue.SimpleQueue)
@@ -53,6 +150,9 @@ class Workers:
         """Send an event from inside a task."""
         self._messages.put(event)
 
+    def attempts(self, policy: RetryPolicy) -> Attempts:
+        return Attempts(policy, self.clock, self.cancellation)
+
     def submit(self, task: Callable[[], T], *, then: Callable[[T], object]) -> None:
         """Run `task` in a thread, and hand its value to `then` in the thread that waits."""
 
@@ -60,14 +160,20 @@ class Workers:
             try:
                 self._messages.put(partial(then, task()))
             except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for it
-                self._messages.put(partial(_fail, error))
+                failure = error
+
+                def fail() -> None:
+                    raise failure
+
+                self._messages.put(fail)
 
         self.running += 1
         self._tasks.put(carry_out)
         if len(self._threads) < min(self.running, self.count):
             name = f"{THREAD_NAME}-{len(self._threads) + 1}"
-            self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
-            self._threads[-1].start()
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def wait(self) -> None:
         """Handle finished tasks; if there are none, wait a moment. Raises the exception of a task.
@@ -119,7 +225,3 @@ class Workers:
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
             task()
-
-
-def _fail(error: BaseException) -> None:
-    raise error

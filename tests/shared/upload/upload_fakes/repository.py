@@ -26,7 +26,7 @@ from publish_all.repositories.repository import (
     no_progress,
 )
 from publish_all.results import FileState
-from publish_all.upload.retry import Clock
+from publish_all.upload.workers import Clock
 
 PYPI_LIKE = Capabilities(
     opens_alone=True,
