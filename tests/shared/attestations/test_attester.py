@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from publish_all.attestations.attestation import PUBLISH, SigningError
-from publish_all.attestations.attester import Attester
+from publish_all.attestations.attestation import PUBLISH, Attester, SigningError
 from publish_all.config.model import When
 from publish_all.findings import Severity
 

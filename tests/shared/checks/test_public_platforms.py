@@ -59,19 +59,3 @@ def hints(make_wheel):
 def test_a_platform_is_taken_and_its_lookalike_is_not(hints, taken, refused):
     assert hints(taken) == []
     assert len(hints(refused)) == 1
-
-
-@pytest.mark.parametrize(
-    ("platform", "advice"),
-    [
-        ("linux_x86_64", "auditwheel"),
-        ("macosx_11_1_arm64", "macosx_11_0"),
-        ("macosx_10_9_arm128", "a tag that PyPI knows"),
-        ("manylinux_2_28_sparc", "PEP 600"),
-        ("solaris", "a tag that PyPI knows"),
-    ],
-)
-def test_what_to_do_depends_on_what_is_wrong(hints, platform, advice):
-    (hint,) = hints(platform)
-    assert advice in hint
-    assert "private index" in hint

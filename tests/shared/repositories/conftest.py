@@ -25,7 +25,7 @@ from urllib3 import HTTPResponse
 
 from publish_all._http import Session, make_session
 from publish_all._secret import Secret
-from publish_all.attestations.attester import Attester
+from publish_all.attestations.attestation import Attester
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import RepositoryConfig, When
 from publish_all.credentials.credential_source import (

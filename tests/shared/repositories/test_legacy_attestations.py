@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from publish_all.attestations.attestation import PUBLISH, Attestation, SigningError
-from publish_all.attestations.attester import Attester
+from publish_all.attestations.attestation import PUBLISH, Attestation, Attester, SigningError
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import RepositoryConfig, When
 from publish_all.credentials.credential_source import CredentialKind, Purpose

@@ -6,14 +6,12 @@ module lists its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from publish_all import diagnoses as known
-from publish_all._toml import TOMLDecodeError, loads, table
 from publish_all.checks import members, metadata, wheel
 from publish_all.checks.opened import Opened, listed
 from publish_all.findings import Finding
@@ -56,7 +54,10 @@ def check_across_files(
     for release in releases.values():
         # With the sdist first, or the first wheel where there is none.
         first, *others = sorted(release, key=lambda each: each.is_wheel)
-        yield from _second_sdists(release)
+        for second in [each for each in release if not each.is_wheel][1:]:
+            # A release has one sdist: https://peps.python.org/pep-0527/.
+            message = f"{second.distribution.filename} is a second sdist of the release"
+            yield second.found(known.METADATA_NOT_TAKEN, message)
         for other in others:
             yield from _different_metadata(first, other)
             if not first.is_wheel and other.is_wheel and first.readable:
@@ -77,16 +78,6 @@ def _shared_packages(files: Iterable[Opened]) -> Iterator[Finding]:
             )
 
 
-def _second_sdists(files: Iterable[Opened]) -> Iterator[Finding]:
-    """A release has one sdist: https://peps.python.org/pep-0527/."""
-    sdists = [each for each in files if not each.is_wheel]
-    for each in sdists[1:]:
-        yield each.found(
-            known.METADATA_NOT_TAKEN,
-            f"{each.distribution.filename} is a second sdist of the release, beside {sdists[0].distribution.filename}",
-        )
-
-
 def _different_metadata(first: Opened, other: Opened) -> Iterator[Finding]:
     dynamic = {each.casefold() for each in first.distribution.metadata.get("Dynamic", ())}
     for field in _DECIDING:
@@ -104,7 +95,7 @@ def _values(opened: Opened, field: str) -> list[str]:
 def _lacking_modules(
     sdist: Opened, wheel: Opened, sources: Callable[[], Collection[str]]
 ) -> Iterator[Finding]:
-    """Modules of a wheel that its sdist has under no folder, and that no build makes of it."""
+    """Modules of a wheel that the project has, and its sdist has under no folder."""
     held = {path: each for path, each in sdist.files().items() if path.endswith(".py")}
     ends = _endings(held)
     # A module may be in another folder: setuptools' `package_dir`, `force-include`. Empty ones keep their name.
@@ -116,7 +107,7 @@ def _lacking_modules(
         if path.endswith(".py") and path not in ends
         if each.fingerprint not in moved and (each.size or path.rpartition("/")[2] not in empty)
     )
-    if lacking and _may_make_modules(sdist):
+    if lacking:  # the build may make the others, such as `_version.py`
         own = _endings(sources())
         lacking = [each for each in lacking if each in own]
     if lacking:
@@ -130,26 +121,3 @@ def _endings(paths: Iterable[str]) -> set[str]:
     """Each module under its path, and under that path without its first folders: `src/a/b.py`, `a/b.py`, `b.py`."""
     split = (path.split("/") for path in paths if path.endswith(".py"))
     return {"/".join(parts[start:]) for parts in split for start in range(len(parts))}
-
-
-def _may_make_modules(sdist: Opened) -> bool:
-    """Whether a build of this sdist may write modules that are not in it, such as `_version.py`.
-
-    A backend that runs no project code and has no build hook writes none. Any other may.
-    """
-    from publish_all._build_system import Backend, backend_of
-
-    try:
-        pyproject: Mapping[str, Any] = loads(sdist.texts.get("pyproject.toml", b"").decode())
-    except (TOMLDecodeError, UnicodeDecodeError):
-        return True
-    match backend_of(pyproject):
-        case Backend.FLIT | Backend.UV:
-            return False
-        case Backend.POETRY_CORE:
-            return "build" in table(pyproject, "tool", "poetry")
-        case Backend.HATCHLING:
-            hooks = "'hooks'" in str(table(pyproject, "tool", "hatch", "build"))
-            return hooks or "hatch.toml" in sdist.files()
-        case _:
-            return True

@@ -9,8 +9,6 @@ what these do only the backend knows.
 from __future__ import annotations
 
 import json
-import re
-import zipfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +22,6 @@ from publish_all.diagnoses import EXCLUDED_IN_SDIST, VARIANT_DIFFERS_ELSEWHERE, 
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Finding
 from publish_all.variants.variant import BuildVariant
-
-_VERSION_FILE = 1 << 20  # bytes; files that state a version are far smaller
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +42,7 @@ def check_variants(files: Sequence[Opened], variants: Sequence[BuildVariant]) ->
                 VARIANTS_ALIKE,
                 f"{one.variant.label} and {other.variant.label} differ in their names and nothing else",
             )
-        elif _is_comparable(one.variant, other.variant):
+        elif _rules(one.variant) == _rules(other.variant):
             yield from _elsewhere(one, other)
 
 
@@ -148,17 +144,14 @@ def _metadata(distribution: Distribution) -> Mapping[str, tuple[str, ...]]:
     return {name: values for name, values in distribution.metadata.items() if name not in ("Name", "Version")}
 
 
-def _is_comparable(one: BuildVariant, other: BuildVariant) -> bool:
-    """Whether the two are made from the same tree by the same rules."""
-    return one.layout == other.layout and _rules(one) == _rules(other)
-
-
 def _rules(variant: BuildVariant) -> str:
+    """The rules by which the variant is made from the tree."""
     pyproject = variant.pyproject
     tool = dict(pyproject.get("tool", {}))
     poetry = tool.pop("poetry", {})
     selection = {key: poetry[key] for key in ("packages", "include", "exclude", "build") if key in poetry}
-    return json.dumps([pyproject.get("build-system"), tool, selection], sort_keys=True, default=str)
+    rules = [dict(variant.layout), pyproject.get("build-system"), tool, selection]
+    return json.dumps(rules, sort_keys=True, default=str)
 
 
 def _elsewhere(one: _Wheel, other: _Wheel) -> Iterator[Finding]:
@@ -177,42 +170,15 @@ def _elsewhere(one: _Wheel, other: _Wheel) -> Iterator[Finding]:
         if one.files[name] != other.files[name]
         and not _is_target(one.variant, name)
         and not _is_target(other.variant, name)
-        and not _is_same_but_for_local_version(one, other, name)
     ]
-    if changed:
+    # A build hook writes the local version into files.
+    if changed and Version(one.variant.version).local == Version(other.variant.version).local:
         labels = f"{one.variant.label} and {other.variant.label}"
         yield _unexplained(one, f"{labels} have different contents of {listed(sorted(changed))}")
 
 
 def _unexplained(wheel: _Wheel, what: str) -> Finding:
     return wheel.opened.found(VARIANT_DIFFERS_ELSEWHERE, f"{what}, and nothing in the configuration says so")
-
-
-def _is_same_but_for_local_version(one: _Wheel, other: _Wheel, name: str) -> bool:
-    """Whether the file is one that states the version, as build hooks write it, and nothing else in it differs."""
-    locals_ = [Version(each.variant.version).local for each in (one, other)]
-    sizes = [each.files[name] or (0, 0) for each in (one, other)]
-    if locals_[0] == locals_[1] or max(size for size, _ in sizes) > _VERSION_FILE:
-        return False
-    first, second = (
-        _without_local(_content(each, name), local) for each, local in zip((one, other), locals_, strict=True)
-    )
-    return first == second
-
-
-def _content(wheel: _Wheel, name: str) -> str:
-    """One of the few files that differ; contents are not kept, so the wheel is opened again."""
-    with zipfile.ZipFile(wheel.opened.distribution.path) as archive:
-        found = next(each for each in archive.namelist() if _without_name(each) == name)
-        return archive.read(found).decode(errors="surrogateescape")
-
-
-def _without_local(text: str, local: str | None) -> str:
-    """Without `+cu12` after a version, and without the elements that it is in a tuple: `(1, 2, 3, 'cu12')`."""
-    if local is None:
-        return text
-    parts = "|".join(re.escape(each) for each in (local, *local.split(".")))
-    return re.sub(rf"""\+{re.escape(local)}(?![\w.])|, *(['"])(?:{parts})\1""", "", text)
 
 
 def _is_target(variant: BuildVariant, name: str) -> bool:

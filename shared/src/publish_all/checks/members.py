@@ -54,15 +54,13 @@ def check_members(opened: Opened) -> Iterator[Finding]:
             yield opened.found(known.UNSAFE_PATH, f"{name!r} is in the archive twice", name=name)
         first = folded.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
         if first != name:
-            yield opened.found(
-                known.PATHS_COLLIDE, f"{first!r} and {name!r} are one file on some systems", name=name
-            )
+            message = f"{first!r} and {name!r} are one file on some systems"
+            yield opened.found(known.PATHS_COLLIDE, message, name=name)
         secret = _SECRET.search(name)
         if secret or _LEFT_OVER.search(name):
             certain = secret is not None and not is_example(name)
-            yield opened.found(
-                known.FORBIDDEN_FILE, f"{name} must not be published", name=name, certain=certain
-            )
+            message = f"{name} must not be published"
+            yield opened.found(known.FORBIDDEN_FILE, message, name=name, certain=certain)
         if _CONTROL.search(name):
             odd.append(repr(name))
         if _OBFUSCATED.fullmatch(name):
@@ -112,16 +110,11 @@ def check_layout(opened: Opened) -> Iterator[Finding]:
 
 def check_contents(opened: Opened) -> Iterator[Finding]:
     """What a wheel installs, and what it should not install."""
-    compiled, loose, odd = [], [], []
-    empty = True
-    for each in opened.members:
-        empty = empty and ".dist-info/" in each.name
-        if each.name.endswith(_BYTECODE):
-            compiled.append(each.name)
-    if empty:
-        yield opened.found(
-            known.EMPTY_WHEEL, f"{opened.distribution.filename} holds nothing but its metadata"
-        )
+    loose, odd = [], []
+    compiled = [each.name for each in opened.members if each.name.endswith(_BYTECODE)]
+    if all(".dist-info/" in each.name for each in opened.members):
+        message = f"{opened.distribution.filename} holds nothing but its metadata"
+        yield opened.found(known.EMPTY_WHEEL, message)
         return
     tops: set[str] = set()
     folders: dict[str, bool] = {}  # each with whether it holds a module
@@ -151,9 +144,7 @@ def check_contents(opened: Opened) -> Iterator[Finding]:
     yield from opened.found_in(known.COMMON_TOP_LEVEL, "top-level names that many projects use", common)
     if len(public) > 1:
         yield from opened.found_in(known.SEVERAL_TOP_LEVELS, "several top-level names", public)
-    yield from opened.found_in(
-        known.NOT_IMPORTABLE, "modules in folders whose names are not identifiers", odd
-    )
+    yield from opened.found_in(known.NOT_IMPORTABLE, "modules in folders that cannot be imported", odd)
     yield from opened.found_in(known.NOT_IMPORTABLE, "top-level folders without a module", without)
     yield from opened.found_in(known.SAME_CONTENT, "files with the same content", alike)
 

@@ -53,10 +53,8 @@ def check_metadata(opened: Opened) -> Iterator[Finding]:
     except InvalidMetadata as error:
         errors = (error,)
     # `packaging` knows all versions from 2.1 up to its newest.
-    newer = False
-    for each in errors:
-        if _is_about(each, "metadata-version") and re.fullmatch(r"2\.[1-9]\d*", version):
-            newer = True
+    about_version = any(_is_about(each, "metadata-version") for each in errors)
+    newer = about_version and re.fullmatch(r"2\.[1-9]\d*", version) is not None
     # setuptools wrote `License-File` for years before metadata 2.4 defined it. It is not uploaded.
     early = not knows_licence_files(version)
     for each in errors:
@@ -64,10 +62,10 @@ def check_metadata(opened: Opened) -> Iterator[Finding]:
         if not of_newer and not (early and _is_about(each, "license-file")):
             yield opened.found(known.INVALID_METADATA, str(each))
     if newer:
-        yield opened.found(
-            known.NEWER_METADATA,
-            f"metadata version {version} is newer than the installed packaging {packaging.__version__} knows",
+        message = (
+            f"metadata version {version} is newer than the installed packaging {packaging.__version__} knows"
         )
+        yield opened.found(known.NEWER_METADATA, message)
 
 
 def _is_about(error: Exception, field: str) -> bool:
@@ -90,10 +88,8 @@ def check_readme(opened: Opened) -> Iterator[Finding]:
     kind = message.get_content_type()
     problem = _readme_problem(distribution.description, kind, str(message.get_param("variant") or "GFM"))
     if problem is not None:
-        yield opened.found(
-            known.README_DOES_NOT_RENDER,
-            f"the readme does not render as {kind}" + (f": {problem}" if problem else ""),
-        )
+        message_text = f"the readme does not render as {kind}: {problem}".removesuffix(": ")
+        yield opened.found(known.README_DOES_NOT_RENDER, message_text)
 
 
 @lru_cache(maxsize=32)
@@ -128,9 +124,9 @@ def check_classifiers(opened: Opened) -> Iterator[Finding]:
 
     for each in stated:
         if each in deprecated_classifiers:
-            instead = " or ".join(deprecated_classifiers[each])
-            hint = f"State {instead}." if instead else "Remove it."
-            yield opened.found(known.UNKNOWN_CLASSIFIER, f"{each!r} is no longer a classifier", hint)
+            instead = " or ".join(deprecated_classifiers[each]) or "nothing"
+            message = f"{each!r} is no longer a classifier; it is replaced by {instead}"
+            yield opened.found(known.UNKNOWN_CLASSIFIER, message)
         elif each not in classifiers and not each.startswith(_PRIVATE_CLASSIFIER):
             yield opened.found(known.UNKNOWN_CLASSIFIER, f"{each!r} is not a classifier")
 
@@ -139,38 +135,31 @@ def check_for_public_indexes(opened: Opened) -> Iterator[Finding]:
     """What public indexes refuse for good: private projects, local versions, direct references, sizes."""
     distribution, indexes = opened.distribution, opened.indexes
     if distribution.version.local is not None:
-        yield opened.found(
-            known.LOCAL_VERSION, f"{distribution.version} has the local part '+{distribution.version.local}'"
-        )
+        message = f"{distribution.version} has the local part '+{distribution.version.local}'"
+        yield opened.found(known.LOCAL_VERSION, message)
     classifiers = distribution.metadata.get("Classifier", ())
     if opened.private or any(each.startswith(_PRIVATE_CLASSIFIER) for each in classifiers):
         yield opened.found(known.PRIVATE_PROJECT, f"{distribution.name} is private, {indexes} is public")
     summary = distribution.header("Summary") or ""
     if len(summary) > _MAX_SUMMARY:
-        yield opened.found(
-            known.SUMMARY_TOO_LONG,
-            f"the summary has {len(summary)} characters, at most {_MAX_SUMMARY} are allowed",
-        )
+        message = f"the summary has {len(summary)} characters, at most {_MAX_SUMMARY} are allowed"
+        yield opened.found(known.SUMMARY_TOO_LONG, message)
     if distribution.size > _MAX_FILE:
         yield opened.found(known.FILE_TOO_LARGE, f"the file has {distribution.size / (1 << 20):.0f} MiB")
     for text, url in _references(opened):
         if not _PATH.match(url):
-            yield opened.found(
-                known.DIRECT_DEPENDENCY, f"{indexes} will refuse the direct reference {text!r}"
-            )
+            message = f"{indexes} will refuse the direct reference {text!r}"
+            yield opened.found(known.DIRECT_DEPENDENCY, message)
     # PyPI: `Filename … should contain the normalized project name`.
     stem, normal = distribution.filename.split("-", 1)[0], distribution.project.replace("-", "_")
     if stem != normal:
-        yield opened.found(
-            known.FILENAME_NOT_NORMALISED,
-            f"{indexes} will want {normal!r} in place of {stem!r} in the file's name",
-        )
+        message = f"{indexes} will want {normal!r} in place of {stem!r} in the file's name"
+        yield opened.found(known.FILENAME_NOT_NORMALISED, message)
     for entry in distribution.metadata.get("Project-URL", ()):
         label = entry.partition(",")[0].strip()
         if len(label) > _MAX_LABEL:
-            yield opened.found(
-                known.URL_LABEL_TOO_LONG, f"the label {label!r} of a project URL has {len(label)} characters"
-            )
+            message = f"the label {label!r} of a project URL has {len(label)} characters"
+            yield opened.found(known.URL_LABEL_TOO_LONG, message)
 
 
 def check_path_dependencies(opened: Opened) -> Iterator[Finding]:
@@ -181,9 +170,8 @@ def check_path_dependencies(opened: Opened) -> Iterator[Finding]:
     """
     for text, url in _references(opened):
         if _PATH.match(url):
-            yield opened.found(
-                known.PATH_DEPENDENCY, f"the dependency {text!r} is a path on the machine that built the file"
-            )
+            message = f"the dependency {text!r} is a path on the machine that built the file"
+            yield opened.found(known.PATH_DEPENDENCY, message)
 
 
 def _references(opened: Opened) -> Iterator[tuple[str, str]]:

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import repeat
+from pathlib import Path
 
-from publish_all.checks import oddities
 from publish_all.checks.secrets import judged, secrets_in
 from publish_all.config.model import AcceptedFinding
 from publish_all.diagnoses import LFS_POINTER, UNREADABLE_ARCHIVE, Diagnosis
@@ -36,6 +36,10 @@ _READ, _READ_OF = 1 << 20, {".ipynb": 16 << 20, ".py": 16 << 20}
 # Longer members are compared with RECORD by their size: to hash them takes as long as to upload them.
 _HASHED = 64 << 20
 _KEPT = re.compile(r"[^/]+\.dist-info/(?:WHEEL|entry_points\.txt)|(?:\./)?[^/]+/pyproject\.toml")
+_LARGE, _RATIO = 64 << 20, 50
+_KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_END, _END_LENGTH = b"PK\x05\x06", 22
+_DESCRIBED = 0x08
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: less than 1024 bytes; "hawser" is its name of 2014.
 _LFS_LIMIT = 1024
 _LFS_POINTER = re.compile(
@@ -176,11 +180,11 @@ def open_distribution(
             with zipfile.ZipFile(distribution.path) as wheel:
                 record = _record(wheel)
                 found = _read(replace(opened, record=record), _of_wheel(wheel, record or {}))
-                return replace(found, oddities=tuple(oddities.of_wheel(wheel)))
+                return replace(found, oddities=tuple(_oddities_of_wheel(wheel)))
         with tarfile.open(distribution.path) as sdist:
             found = _read(opened, _of_sdist(sdist))
             sparse = [each.name for each in sdist.getmembers() if each.issparse()]
-            return replace(found, oddities=tuple(oddities.of_sdist(distribution.path, sparse)))
+            return replace(found, oddities=tuple(_oddities_of_sdist(distribution.path, sparse)))
     except (OSError, *BROKEN) as error:
         message = f"{distribution.filename} cannot be read: {error}"
         finding = UNREADABLE_ARCHIVE.found(message, where=str(distribution.path))
@@ -274,3 +278,41 @@ def _of_sdist(sdist: tarfile.TarFile) -> Iterator[tuple[Member, bytes | None]]:
             fingerprint=(each.size, zlib.crc32(content)) if content is not None else None,
         )
         yield member, content
+
+
+def _oddities_of_wheel(wheel: zipfile.ZipFile) -> Iterator[str]:
+    """What two readers of a wheel may read in two ways, which PyPI refuses.
+
+    https://blog.pypi.org/posts/2025-08-07-wheel-archive-confusion-attacks/, and warehouse/utils/zipfiles.py of its server.
+    """
+    described, other, size, packed = [], [], 0, 0
+    for each in wheel.infolist():
+        if each.flag_bits & _DESCRIBED:
+            described.append(each.filename)
+        if each.compress_type not in _KNOWN:
+            other.append(each.filename)
+        size += each.file_size
+        packed += each.compress_size
+    if described:
+        yield f"members with data descriptors: {listed(described)}"
+    if other:
+        yield f"members compressed otherwise than by deflate: {listed(other)}"
+    if size > _LARGE and size > _RATIO * packed:
+        yield f"it unpacks to {size >> 20} MiB, over {_RATIO} times its size"
+    file = wheel.fp
+    if file is None:
+        return
+    file.seek(0)
+    if file.read(2) != _END[:2]:
+        yield "there are bytes before the ZIP archive, so that the file may be of two kinds"
+    file.seek(-_END_LENGTH - len(wheel.comment), 2)
+    if file.read(4) != _END:
+        yield "there are bytes after the end of the ZIP archive"
+
+
+def _oddities_of_sdist(path: Path, sparse: Sequence[str]) -> Iterator[str]:
+    """As of wheels, for an sdist with these `sparse` members."""
+    if sparse:
+        yield f"members of which the archive stores only parts (sparse files): {listed(sparse)}"
+    if zipfile.is_zipfile(path):
+        yield "the file is a ZIP archive and a tar archive at the same time"

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from publish_all._token_shapes import PRIVATE_KEY, TOKEN_SHAPES, TokenShape
+from publish_all._toml import table, tables
 from publish_all.diagnoses import CREDENTIAL_SHIPPED, LOOKS_LIKE_SECRET
 from publish_all.findings import Finding
 
@@ -25,9 +27,12 @@ _ASSIGNED = re.compile(
 
 def secrets_in(where: str, name: str, content: bytes) -> Iterator[Finding]:
     """What looks like a credential in one file of the distribution `where`, each kind once."""
-    if name.endswith(".ipynb") and (cells := _cells(content)) is not None:
-        yield from _in_notebook(where, name, cells)
-        return
+    if name.endswith(".ipynb"):
+        with suppress(ValueError, RecursionError):
+            cells = table(json.loads(content)).get("cells")
+            if isinstance(cells, list):
+                yield from _in_notebook(where, name, tables(cells))
+                return
     for shape, place in _shapes(content):
         line = content.count(b"\n", 0, place) + 1
         yield _finding(shape, where, f"{name}:{line}")
@@ -69,17 +74,8 @@ def _finding(shape: TokenShape, where: str, place: str, hint: str = "") -> Findi
     return diagnosis.found(f"{place} holds {shape.kind}", where=where, hint=hint)
 
 
-def _cells(content: bytes) -> list[dict[str, Any]] | None:
-    """The cells of a notebook (nbformat 4), None for other files."""
-    try:
-        notebook = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    return [each for each in cells if isinstance(each, dict)] if isinstance(cells, list) else None
-
-
-def _in_notebook(where: str, name: str, cells: Iterable[dict[str, Any]]) -> Iterator[Finding]:
+def _in_notebook(where: str, name: str, cells: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Those in the sources and outputs of the cells (nbformat 4)."""
     clear = (
         f"Clear it: jupyter nbconvert --clear-output --inplace {name.rpartition('/')[2]}. Revoke it where it was "
         "issued, and build again."
@@ -104,17 +100,14 @@ def _is_value(text: str) -> bool:
     return mixed and len(set(text)) > len(text) // 3
 
 
-def _outputs(cell: dict[str, Any]) -> Iterator[bytes]:
+def _outputs(cell: Mapping[str, Any]) -> Iterator[bytes]:
     """The texts among a cell's outputs: no images."""
-    outputs = cell.get("outputs")
-    for each in outputs if isinstance(outputs, list) else ():
-        if isinstance(each, dict):
-            yield _text(each.get("text"))
-            yield _text(each.get("traceback"))
-            data = each.get("data")
-            for kind, value in data.items() if isinstance(data, dict) else ():
-                if not kind.startswith("image/"):
-                    yield _text(value)
+    for each in tables(cell.get("outputs")):
+        yield _text(each.get("text"))
+        yield _text(each.get("traceback"))
+        for kind, value in table(each, "data").items():
+            if not kind.startswith("image/"):
+                yield _text(value)
 
 
 def _text(value: Any) -> bytes:

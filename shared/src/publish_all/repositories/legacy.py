@@ -55,8 +55,7 @@ from publish_all.repositories.simple_index import SimpleIndex, index_candidates,
 from publish_all.results import FileState
 
 if TYPE_CHECKING:
-    from publish_all.attestations.attestation import Attestation
-    from publish_all.attestations.attester import Attester
+    from publish_all.attestations.attestation import Attestation, Attester
     from publish_all.repositories.simple_pages import ProjectPage
 
 EXPIRY_MARGIN = 60.0
@@ -440,7 +439,7 @@ def _with_name(url: str, project: NormalizedName) -> str:
 
 
 def make(config: RepositoryConfig, means: Means) -> LegacyRepository:
-    from publish_all.attestations.attester import Attester
+    from publish_all.attestations.attestation import Attester
 
     attester = Attester(
         repository=config.name,
