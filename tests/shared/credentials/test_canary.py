@@ -9,8 +9,8 @@ import pytest
 
 from publish_all._secret import Secret
 from publish_all.credentials.chain import explain_missing
+from publish_all.credentials.configured import VARIABLES
 from publish_all.credentials.default_chain import Explicit, default_chain
-from publish_all.credentials.environment import VARIABLES
 from publish_all.errors import CredentialError
 
 CANARY = "canary-7f3e9b-do-not-show"

@@ -7,8 +7,8 @@ import pytest
 
 from publish_all.config.model import Scope
 from publish_all.config.tools import TESTPYPI, Tool, ToolRepository
+from publish_all.credentials.configured import VARIABLES, EnvironmentSource
 from publish_all.credentials.credential_source import CredentialKind, Purpose
-from publish_all.credentials.environment import VARIABLES, EnvironmentSource
 from publish_all.errors import CredentialError
 
 CORP = "https://pypi.corp.example/legacy/"

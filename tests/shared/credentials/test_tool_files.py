@@ -4,8 +4,8 @@ import pytest
 
 from publish_all.config.model import ProjectConfig
 from publish_all.config.tools import PYPIRC
+from publish_all.credentials.configured import ToolFileSource, poetry_names
 from publish_all.credentials.credential_source import Purpose
-from publish_all.credentials.tool_files import ToolFileSource, poetry_names
 from publish_all.errors import CredentialError
 
 CORP = "https://pypi.corp.example/legacy/"

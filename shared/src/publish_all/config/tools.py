@@ -352,17 +352,16 @@ def _pypirc(path: Path) -> Iterator[ToolRepository]:
 
 def _decoded(path: Path) -> str:
     """The text, decoded as UTF-8 or by its byte order mark, which editors and shells on Windows write."""
+    encoding = "utf-8-sig"
     try:
         content = path.read_bytes()
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise ConfigurationError(msg) from error
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    try:
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            encoding = "utf-16"
         return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        msg = f"{path} cannot be read: line {line} is not valid {encoding.removesuffix('-sig').upper()}"
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        msg = f"{path} cannot be read: it is not valid {encoding.removesuffix('-sig').upper()}"
         raise ConfigurationError(msg, hint="Save the file as UTF-8.") from None
 
 

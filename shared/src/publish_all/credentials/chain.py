@@ -11,12 +11,12 @@ from dataclasses import field, replace
 from publish_all import diagnoses
 from publish_all.config.addresses import hostname_of, is_confidential, without_user
 from publish_all.config.model import When
+from publish_all.config.rules import variable_part
 from publish_all.credentials.credential_source import (
     Credential,
     CredentialRequest,
     CredentialSource,
     TraceEntry,
-    variable_part,
 )
 from publish_all.credentials.value import TOKEN_USER, cleaned, inspect, refused
 from publish_all.errors import CredentialError, PublishAllError, RepositoryError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -13,6 +12,7 @@ from packaging.utils import NormalizedName
 from publish_all._secret import Secret
 from publish_all.config.addresses import host_of
 from publish_all.config.model import RepositoryConfig
+from publish_all.config.rules import variable_part
 from publish_all.findings import Finding
 
 
@@ -149,11 +149,6 @@ class Credentials(Protocol):
 
     def trace(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
         """The places that were searched for this request, in order, redacted."""
-
-
-def variable_part(name: str) -> str:
-    """A repository's or project's name as part of a variable's name: `corp-eu` is `CORP_EU`."""
-    return re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
 def with_names(hint: str, repository: str, project: str | None = None) -> str:

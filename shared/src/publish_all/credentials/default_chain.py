@@ -13,6 +13,7 @@ from publish_all.config.model import When
 from publish_all.config.tools import ToolSettings
 from publish_all.credentials import keyring
 from publish_all.credentials.chain import CredentialChain
+from publish_all.credentials.configured import PLACES, EnvironmentSource, ToolFileSource
 from publish_all.credentials.credential_source import (
     Credential,
     CredentialKind,
@@ -23,10 +24,8 @@ from publish_all.credentials.credential_source import (
     tell_nobody,
 )
 from publish_all.credentials.docker import DockerSource
-from publish_all.credentials.environment import EnvironmentSource
 from publish_all.credentials.identity import AmbientIdentity, detect_ambient
 from publish_all.credentials.prompt import Ask, PromptSource
-from publish_all.credentials.tool_files import PLACES, ToolFileSource
 from publish_all.credentials.trusted_publishing import TrustedPublishingSource, mask_for
 from publish_all.credentials.value import TOKEN_USER, credential_of
 from publish_all.errors import UsageError

@@ -22,6 +22,7 @@ from publish_all._server_text import plain
 from publish_all.config.addresses import host_of, is_pypi, same_url
 from publish_all.config.builtin import normalized
 from publish_all.config.tools import Tool, ToolRepository, ToolSettings
+from publish_all.credentials.configured import poetry_names
 from publish_all.credentials.credential_source import (
     Credential,
     CredentialRequest,
@@ -29,7 +30,6 @@ from publish_all.credentials.credential_source import (
     Tell,
     tell_nobody,
 )
-from publish_all.credentials.tool_files import poetry_names
 from publish_all.credentials.value import TOKEN_USER, credential_of
 from publish_all.errors import CredentialError
 from publish_all.events import Found, Listener, Note, ignore

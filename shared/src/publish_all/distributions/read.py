@@ -69,10 +69,7 @@ def read_distribution(
             content = _sdist_metadata(path, sdist_limit)
         size, digests = digests_of(path)
     except BROKEN as error:
-        raise DistributionError(
-            f"{path} is broken: {error}.",
-            hint="Build it again; the file may have been cut short while it was copied.",
-        ) from error
+        raise DistributionError(f"{path} is broken: {error}.", hint="Build it again.") from error
     except OSError as error:
         raise DistributionError(f"{path} can't be read: {error.strerror or error}.") from error
     if len(content) > METADATA_LIMIT:
@@ -119,16 +116,10 @@ def _parse_filename(path: Path) -> tuple[DistributionKind, NormalizedName, Versi
             return DistributionKind.SDIST, name, version
     except (InvalidWheelFilename, InvalidSdistFilename) as error:
         raise DistributionError(
-            f"{path} has a name that no wheel or sdist may have: {error}.",
-            hint="Build it again with a current build backend, or leave this file out.",
+            f"{path} has a name that no wheel or sdist may have: {error}.", hint="Build it again."
         ) from error
-    if path.suffix == ".zip":
-        raise DistributionError(
-            f"{path} is an sdist as a zip file, which indexes no longer accept.",
-            hint="Build the sdist as .tar.gz (PEP 625); with setuptools, remove `formats = zip`.",
-        )
     raise DistributionError(
-        f"{path} is neither a wheel (.whl) nor an sdist (.tar.gz).", hint="Leave this file out."
+        f"{path} is neither a wheel (.whl) nor an sdist (.tar.gz, PEP 625).", hint="Leave this file out."
     )
 
 
@@ -180,17 +171,12 @@ def _ensure_same(path: Path, metadata: CoreMetadata, project: NormalizedName, ve
         if header not in metadata.headers:
             raise DistributionError(f"The metadata in {path} states no {header}.", hint="Build it again.")
     name, stated = metadata.headers["Name"][0].strip(), metadata.headers["Version"][0].strip()
-    if canonicalize_name(name) != project:
-        raise DistributionError(
-            f"{path} is named for the project {project}, and its metadata says {name}.",
-            hint="Build it again; a built file must not be renamed.",
-        )
     try:
-        same = Version(stated) == version
+        same = canonicalize_name(name) == project and Version(stated) == version
     except InvalidVersion:
         same = False
     if not same:
         raise DistributionError(
-            f"{path} is named for version {version}, and its metadata says {stated}.",
+            f"{path} is named for {project} {version}, and its metadata says {name} {stated}.",
             hint="Build it again; a built file must not be renamed.",
         )
