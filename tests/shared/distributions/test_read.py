@@ -103,7 +103,7 @@ def test_does_not_take_pkg_info_from_deeper_folders(make_sdist: Make):
     ("metadata", "says"),
     [
         ("Name: other\nVersion: 1.2.0\n\n", "metadata says other"),
-        ("Name: kindling.synapse\nVersion: 1.2.1\n\n", rr"metadata says kindling\.synapse 1\.2\.1"),
+        ("Name: kindling.synapse\nVersion: 1.2.1\n\n", r"metadata says kindling\.synapse 1\.2\.1"),
         ("Name: kindling-synapse\nVersion: one\n\n", "metadata says kindling-synapse one"),
         ("Name: kindling-synapse\n\n", "states no Version"),
         ("Version: 1.2.0\n\n", "states no Name"),
