@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from publish_all.config import rules
@@ -103,6 +105,18 @@ def test_specifiers(text, right):
 )
 def test_versions(text, right):
     assert (version_problem(text) is None) is right
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.from_regex(rules._PLAIN_REQUIREMENT, fullmatch=True))
+def test_what_is_taken_for_plainly_right_is_right_for_packaging(text):
+    Requirement(text)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.from_regex(rules._PLAIN_SPECIFIERS, fullmatch=True))
+def test_plain_specifiers_are_right_for_packaging(text):
+    SpecifierSet(text)
 
 
 @settings(max_examples=50, deadline=None)

@@ -214,7 +214,7 @@ def test_the_byte_order_mark_says_the_encoding(encoding, read):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (SECTION.encode("latin-1"), "line 6 is not valid UTF-8"),
+        (SECTION.encode("latin-1"), "it is not valid UTF-8"),
         ("\ufeff".encode("utf-16-le") + b"\x00\xd8x\x00", "is not valid UTF-16"),
     ],
 )

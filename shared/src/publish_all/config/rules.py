@@ -1,7 +1,8 @@
 """Rules for single values: names, versions, paths. Each function returns the problem with a value, or None.
 
 Paths use `/` on all systems, and are relative to the root of the project or of the stage. `packaging` is imported only
-where it is needed, because isolated builds read the configuration to find the version.
+for values that are not simple, because isolated builds read the configuration to find the version, and that import would
+take most of the time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,12 @@ from collections.abc import Callable
 
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
 _RELEASE = r"[0-9]+(?:\.[0-9]+)*"
+_CLAUSE = rf"(?:(?:>=|<=|<|>|==|!=) *{_RELEASE}|(?:==|!=) *{_RELEASE}\.\*|~= *[0-9]+(?:\.[0-9]+)+)"
+# A subset of PEP 508 and PEP 440 that is always valid: `name[extra]>=1.2,<2`.
+_PLAIN_SPECIFIERS = re.compile(rf"{_CLAUSE}(?: *, *{_CLAUSE})*")
+_PLAIN_REQUIREMENT = re.compile(
+    rf"[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*(?:\[[A-Za-z0-9]+\])? *(?:{_PLAIN_SPECIFIERS.pattern})?"
+)
 _TAG_PART = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.IGNORECASE | re.ASCII)
 _LOCAL = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*", re.IGNORECASE | re.ASCII)
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -36,6 +43,8 @@ def distribution_problem(name: str) -> str | None:
 
 def requirement_problem(text: str) -> str | None:
     """A dependency specifier (PEP 508)."""
+    if _PLAIN_REQUIREMENT.fullmatch(text):
+        return None
     from packaging.requirements import Requirement
 
     return _unreadable(text, Requirement, "a dependency specifier (PEP 508)")
@@ -43,6 +52,8 @@ def requirement_problem(text: str) -> str | None:
 
 def specifiers_problem(text: str) -> str | None:
     """A version specifier set (PEP 440), as in requires-python."""
+    if _PLAIN_SPECIFIERS.fullmatch(text):
+        return None
     from packaging.specifiers import SpecifierSet
 
     return _unreadable(text, SpecifierSet, "a version specifier (such as '>=3.10')")
