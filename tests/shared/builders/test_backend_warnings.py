@@ -91,21 +91,10 @@ def findings_of(root: Path, output: Path, *variants):
             {"tool": {"poetry": {"dev-dependencies": {"x": "*"}}}},
             'poetry-core: The "poetry.dev-dependencies" section is deprecated',
         ),
-        (
-            {"requires": ["hatchling"], "build-backend": "hatchling.build"},
-            {"tool": {"hatch": {"build": {"hooks": {"custom": {"path": "hook.py"}}}}}},
-            "hatchling: of the hook",
-        ),
     ],
 )
 def test_they_are_told_once_for_all_variants(make_tree, make_variant, tmp_path, backend, more, expected):
-    hook = (
-        "from hatchling.builders.hooks.plugin.interface import BuildHookInterface\n\n\n"
-        "class Hook(BuildHookInterface):\n"
-        "    def initialize(self, version, build_data):\n"
-        "        self.app.display_warning('of the hook')\n"
-    )
-    root = make_tree({"demo/__init__.py": "", "hook.py": hook, "pyproject.toml": "", "README.md": ""})
+    root = make_tree({"demo/__init__.py": "", "pyproject.toml": "", "README.md": ""})
 
     def variant(name):
         project = {"name": name, "version": "1.0", "description": "d", **more.get("project", {})}

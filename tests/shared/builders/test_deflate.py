@@ -21,12 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from publish_all.builders import deflate
-from publish_all.builders.builder import Builder
 from publish_all.builders.deflate import DeflateCache
-from publish_all.builders.hatchling_builder import HatchlingBuilder
-from publish_all.builders.poetry_core_builder import PoetryCoreBuilder
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
+from publish_all.builders.staged_builder import StagedBuilder
 from publish_all.config.model import Compression
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant
@@ -72,15 +70,13 @@ def variants(backend: str) -> list[BuildVariant]:
 _NUMBERS = itertools.count()
 
 
-def builder(backend: str, root: Path, workspace: Path, cache: DeflateCache) -> Builder:
+def builder(root: Path, workspace: Path, cache: DeflateCache) -> StagedBuilder:
     stages = Stages(SourceTree(root), workspace / f"stages-{next(_NUMBERS)}")
-    if backend == "hatchling":
-        return HatchlingBuilder(stages, deflate=cache)
-    return PoetryCoreBuilder(stages, deflate=cache)
+    return StagedBuilder(stages, deflate=cache)
 
 
 def built(backend: str, kind: str, root: Path, folder: Path, cache: DeflateCache) -> list[Path]:
-    made = builder(backend, root, folder, cache)
+    made = builder(root, folder, cache)
     (folder / "out").mkdir(parents=True, exist_ok=True)
     return [made.build(each, kind, folder / "out") for each in variants(backend)]
 
@@ -173,11 +169,11 @@ def test_what_changes_between_two_wheels_is_in_the_second(tmp_path: Path, backen
     cache = DeflateCache()
     (tmp_path / "out").mkdir()
     one, two, _ = variants(backend)
-    builder(backend, root, tmp_path, cache).build(one, "wheel", tmp_path / "out")
+    builder(root, tmp_path, cache).build(one, "wheel", tmp_path / "out")
     before = (root / "demo/__init__.py").stat()
     (root / "demo/__init__.py").write_bytes(b"x = 2\n")
     os.utime(root / "demo/__init__.py", ns=(before.st_atime_ns, before.st_mtime_ns))
-    second = builder(backend, root, tmp_path, cache)
+    second = builder(root, tmp_path, cache)
     with zipfile.ZipFile(second.build(two, "wheel", tmp_path / "out")) as wheel:
         assert wheel.read("demo/__init__.py") == b"x = 2\n"
 
@@ -200,12 +196,12 @@ def test_hatchling_tells_of_two_files_at_one_place_as_ever(tmp_path: Path) -> No
         force_include={},
     )
     with pytest.raises(BuildError, match=r"A second file is being added|Duplicate name"):
-        builder("hatchling", root, tmp_path, DeflateCache()).build(wanted, "wheel", tmp_path / "out")
+        builder(root, tmp_path, DeflateCache()).build(wanted, "wheel", tmp_path / "out")
 
 
 def test_tells_the_share_that_was_deflated_before(tmp_path: Path) -> None:
     root, cache = write(tmp_path / "project", {"demo/large.py": b"x = 1\n" * 9000}), DeflateCache()
-    made = builder("hatchling", root, tmp_path, cache)
+    made = builder(root, tmp_path, cache)
     one, _, three = variants("hatchling")
     made.build(one, "wheel", tmp_path / "out")
     assert cache.reused() == 0

@@ -151,26 +151,6 @@ def test_a_missing_file_is_told_by_the_builder_too(built, pyproject):
     assert f'tool.publish-all.variants.x.wheels."{MAC}".force-include' in caught.value.message
 
 
-@pytest.mark.parametrize("built", ["in-process"], indirect=True)
-def test_a_build_hook_sees_the_tag_and_does_not_change_it(built, make_tree):
-    make_tree(
-        {
-            "hatch_build.py": "from hatchling.builders.hooks.plugin.interface import BuildHookInterface\n"
-            "from pathlib import Path\n"
-            "class Hook(BuildHookInterface):\n"
-            "    def initialize(self, version, build_data):\n"
-            "        Path(self.root, 'demo/seen.py').write_text(build_data.get('tag', 'none'))\n"
-            "        build_data.update(tag='cp39-cp39-linux_x86_64', infer_tag=True, pure_python=False)\n"
-        },
-        git=False,
-    )
-    hatch = {"build": {"hooks": {"custom": {}}}}
-    (path,), _ = built({**HATCHLING, "tool": {"hatch": hatch}}, wheels=(wheel(ANY),))
-    assert path.name == "demo_x-1.0-py3-none-any.whl"
-    assert described(path)[0] == "Root-Is-Purelib: true"
-    assert content(path)["demo/seen.py"] == "py3-none-any"
-
-
 def test_two_builds_of_one_wheel_are_identical(built):
     first = [each.sha256 for each in built(POETRY)[1]]
     assert [each.sha256 for each in built(POETRY)[1]] == first

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
 from publish_all._build_system import Backend, backend_name, backend_of, build_requires
-from publish_all.builders.select import left_out, matches, missing_forced, narrowed, pinned
+from publish_all.builders.backend_tables import pinned
+from publish_all.builders.select import left_out, matches, missing_forced, narrowed
 from publish_all.errors import BuildError
 
 

@@ -6,7 +6,7 @@ import pytest
 from publish_all._process import run
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
-from publish_all.errors import BuildError
+from publish_all.errors import BuildError, ConfigurationError
 from publish_all.variants.variant import BuildVariant
 
 FILES = {
@@ -152,7 +152,7 @@ def test_force_include_is_looked_for_in_the_stage_and_then_in_the_project(stages
 
 def test_force_include_of_what_is_not_there_names_its_key_path(stages, make_variant):
     variant = make_variant({}, force_include={"absent": "a"})
-    with pytest.raises(BuildError, match=r'^tool\.publish-all\.variants\.x\.force-include\."absent"'):
+    with pytest.raises(ConfigurationError, match=r'^tool\.publish-all\.variants\.x\.force-include\."absent"'):
         forced_sources(stages.tree, variant)
 
 

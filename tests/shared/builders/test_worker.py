@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.builders import worker
 from publish_all.builders.builder import BuildRequest
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.source_tree import SourceTree
@@ -60,7 +59,7 @@ def test_says_where_git_has_put_crlf_and_where_this_python_is_not_known(build, m
     monkeypatch.setattr(DeflateCache, "in_use", lambda cache, **options: nullcontext())
     monkeypatch.setattr(SourceTree, "crlf", lambda tree: ("README.md", "a.txt"))
     build("hatchling", "unknown")
-    crlf, unknown = (each.message for each in build.notes if isinstance(each, Note))
+    unknown, crlf = (each.message for each in build.notes if isinstance(each, Note))
     assert crlf.startswith("git wrote CRLF line ends into 2 files (core.autocrlf), such as README.md: ")
     assert "has no effect" in unknown
 
@@ -84,12 +83,3 @@ def test_a_stage_gives_the_files_of_the_build_in_place(build, backend, monkeypat
     assert "src/demo/__init__.py" in held
     assert not [each for each in held if "internal" in each or each.endswith(".env")]
     assert sdist.name == staged_sdist.name
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_version_that_is_not_known_builds_in_a_stage_with_a_note(build, backend, monkeypatch):
-    monkeypatch.setattr(worker, "unknown_version", lambda backend: f"{backend.value} 99 is newer")
-    _, wheel = build(backend, "staged")
-    assert "demo/__init__.py" in members(wheel)
-    notes = [each.message for each in build.notes if hasattr(each, "message")]
-    assert f"each file is built in a separate process, which takes longer: {backend} 99 is newer" in notes

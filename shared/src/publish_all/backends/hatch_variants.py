@@ -8,11 +8,12 @@ hatchling's builder of its kind, which runs its hooks with the data that they kn
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
+import shutil
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.plugin.interface import BuilderInterface
@@ -20,7 +21,8 @@ from hatchling.plugin.manager import PluginManager
 from packaging.utils import canonicalize_name
 
 from publish_all._build_system import Backend, backend_name, backend_of
-from publish_all.builders.backend_versions import refuse_old_backend, unknown_version
+from publish_all.builders.backend_hooks import hatchling_version
+from publish_all.builders.backend_versions import refuse_old_backend
 from publish_all.builders.build_plan import distributions_of, output_folder, with_present_files
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.source_tree import SourceTree
@@ -28,7 +30,7 @@ from publish_all.builders.stage import Stages, refuse_missing
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import release_of
-from publish_all.errors import BuildError, ConfigurationError, PublishAllError
+from publish_all.errors import ConfigurationError, PublishAllError
 from publish_all.events import Event, Note, ignore
 from publish_all.variants.resolve import resolve_variants
 from publish_all.variants.variant import BuildVariant
@@ -70,49 +72,55 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
 
         An error ends hatchling with the exit code of publish-all and without a traceback.
         """
-        options = {
-            "hooks_only": _or_variable(hooks_only, "HATCH_BUILD_HOOKS_ONLY"),
-            "clean": _or_variable(clean, "HATCH_BUILD_CLEAN") or bool(clean_only),
-            "clean_hooks_after": clean_hooks_after,
-            "clean_only": bool(clean_only),
-        }
+        del clean_hooks_after  # a stage is removed as a whole
+        hooks_only = _or_variable(hooks_only, "HATCH_BUILD_HOOKS_ONLY")
+        clean = _or_variable(clean, "HATCH_BUILD_CLEAN") or bool(clean_only)
         try:
-            _refuse_unknown_version()
-            with TemporaryDirectory(prefix="publish-all-") as workspace:
-                yield from self._build(directory, tuple(versions or ()), options, Path(workspace))
+            config = load_project(Path(self.root))
+            variants = self._variants(config, tuple(versions or ()))
+            # The folder of the command line, else of Hatch's variable, else the one in which `publish` looks.
+            stated = directory or os.environ.get("HATCH_BUILD_LOCATION")
+            output = config.root / stated if stated else output_folder(config)
+            if clean and not hooks_only:
+                _clean(output, variants)
+            if clean_only or hooks_only:
+                self._run_hooks(output, clean=bool(clean_only))
+            else:
+                yield from self._build(config, variants, output)
         except PublishAllError as error:
             self.app.abort(_text(error), code=error.exit_code)
 
-    def _build(
-        self, directory: str | None, names: Sequence[str], options: Mapping[str, bool | None], workspace: Path
-    ) -> Iterator[str]:
-        from publish_all.builders.hatchling_builder import HatchlingBuilder
+    def _build(self, config: ProjectConfig, variants: Sequence[BuildVariant], output: Path) -> Iterator[str]:
+        from publish_all.builders.staged_builder import StagedBuilder
 
-        config = load_project(Path(self.root))
-        variants = self._variants(config, names)
-        if options["clean_only"] or options["hooks_only"]:
-            wanted = tuple(replace(each, wheels=()) for each in variants)
-        else:
-            wanted = with_present_files(variants, config.root, allow_missing=False, listener=ignore)
-        # The folder of the command line, else of Hatch's variable, else the one in which `publish` looks.
-        stated = directory or os.environ.get("HATCH_BUILD_LOCATION")
-        output = config.root / stated if stated else output_folder(config)
-        if options["clean"] and not options["hooks_only"]:
-            _clean(output, variants)
+        wanted = with_present_files(variants, config.root, allow_missing=False, listener=ignore)
         tree = SourceTree(config.root, leave_out=(output,))
-        refuse_missing(tree, wanted)
-        builder = HatchlingBuilder(
-            Stages(tree, workspace),
-            deflate=DeflateCache(config.compression),
-            listener=self._tell,
-            plugin_manager=self.plugin_manager,
-            app=self.app,
-        )
-        for variant, kind in distributions_of(wanted, ("sdist", "wheel")):
-            refuse_old_backend(variant)
-            path = builder.run(variant, kind, output, options)
-            if path is not None:
-                yield str(path)
+        refuse_missing(tree, wanted, listener=self._tell)
+        output.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="publish-all-") as name:
+            stages = Stages(tree, Path(name, "stages"))
+            deflate = DeflateCache(config.compression)
+            builder = StagedBuilder(stages, deflate=deflate, listener=self._tell)
+            for number, (variant, kind) in enumerate(distributions_of(wanted, ("sdist", "wheel"))):
+                refuse_old_backend(variant)
+                folder = Path(
+                    name, str(number)
+                )  # hatchling may be told to clean the folder that it writes to
+                folder.mkdir()
+                path = builder.build(variant, kind, folder)
+                (output / path.name).unlink(missing_ok=True)
+                yield str(shutil.move(path, output / path.name))
+
+    def _run_hooks(self, output: Path, *, clean: bool) -> None:
+        """Let the project's hooks for both kinds of files do their work, or `clean` after themselves."""
+        for kind in ("sdist", "wheel"):
+            of_kind: Any = self.plugin_manager.builder.get(kind)
+            builder = of_kind(self.root, self.plugin_manager, app=self.app)
+            if clean:
+                for hook in builder.get_build_hooks(str(output)).values():
+                    hook.clean(["standard"])
+            else:
+                list(builder.build(directory=str(output), hooks_only=True, clean=False))
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Note):
@@ -139,13 +147,6 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
         return VariantsConfig
 
 
-def _refuse_unknown_version() -> None:
-    why = unknown_version(Backend.HATCHLING)
-    if why is not None:
-        msg = f"the target `variants` does not work with this hatchling: {why}"
-        raise BuildError(msg, hint="Build with `publish-all build`.")
-
-
 def _or_variable(stated: bool | None, variable: str) -> bool:
     """https://hatch.pypa.io/latest/config/build/#environment-variables"""
     return os.environ.get(variable) in {"1", "true"} if stated is None else stated
@@ -153,10 +154,8 @@ def _or_variable(stated: bool | None, variable: str) -> bool:
 
 def _version(config: ProjectConfig) -> str:
     """The project's version from where `[tool.publish-all.version]` says, as in every build of ours."""
-    from publish_all.builders.hatchling_builder import dynamic_version
-
     return resolve_version(
-        config, environment=os.environ, ask_backend=lambda: dynamic_version(config.root)
+        config, environment=os.environ, ask_backend=lambda: hatchling_version(config.root)
     ).text
 
 

@@ -21,7 +21,7 @@ from packaging.version import Version
 from publish_all._build_system import Backend, backend_name, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, working_directory
-from publish_all.errors import BuildError, PublishAllError
+from publish_all.errors import BuildError, PublishAllError, VersionError
 
 # Modules of backends that set their own date in wheels if they get none, and of backends whose sdists are
 # the same each time: the others store the current time, the user or the times of files.
@@ -41,14 +41,19 @@ _NOT_NORMAL = frozenset({"normalize", "version_cls"})
 
 
 def call_hook(
-    folder: Path, pyproject: Mapping[str, Any], hook: str, *arguments: str, version: str | None = None
+    folder: Path,
+    pyproject: Mapping[str, Any],
+    hook: str,
+    *arguments: str,
+    version: str | None = None,
+    traced: bool = True,
 ) -> Any:
     """The result of a hook of the backend. `version` is passed to tools that compute one.
 
-    Raises `BuildError` for every exception of the backend: setup.py can do anything, also exit.
+    `traced`: the traceback of an exception is printed. Raises `BuildError` for every exception of the backend: setup.py can do anything, also exit.
     """
     epoch = None if _module(pyproject) in _DATED else DEFAULT_EPOCH
-    with _translated(traced=True), backend(folder, pyproject, version=version, epoch=epoch) as hooks:
+    with _translated(traced=traced), backend(folder, pyproject, version=version, epoch=epoch) as hooks:
         if hook.startswith("get_requires_for_") and not hasattr(hooks, hook):
             return []
         return getattr(hooks, hook)(*arguments)
@@ -89,9 +94,7 @@ def backend_version(root: Path, pyproject: Mapping[str, Any], *, workspace: Path
     """The version as the backend writes it. Raises `BuildError`."""
     with _translated(traced=False):
         if backend_of(pyproject) is Backend.HATCHLING:
-            from publish_all.builders.hatchling_builder import dynamic_version
-
-            return dynamic_version(root)
+            return hatchling_version(root)
         if _setuptools_scm_alone(root, pyproject) and (version := _from_setuptools_scm(root)):
             return version
         stages = Stages(SourceTree(root), workspace / "version")
@@ -100,6 +103,23 @@ def backend_version(root: Path, pyproject: Mapping[str, Any], *, workspace: Path
         if not version:
             raise BuildError("its metadata has no version")
         return str(version)
+
+
+def hatchling_version(root: Path) -> str:
+    """The version that hatchling gives the project at `root`, normalised. Raises `VersionError`."""
+    from hatchling.metadata.core import ProjectMetadata
+    from hatchling.plugin.manager import PluginManager
+
+    try:
+        with working_directory(root):
+            return ProjectMetadata(str(root), PluginManager()).version
+    except PublishAllError:
+        raise
+    except (Exception, SystemExit) as error:
+        msg = f"hatchling cannot find the version of {root}: {error}"
+        raise VersionError(
+            msg, hint="Check [tool.hatch.version] and the file or plugin that it names."
+        ) from error
 
 
 @contextlib.contextmanager

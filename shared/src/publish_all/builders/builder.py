@@ -2,10 +2,8 @@
 
 The steps of a build: `run` finds a Python with the requirements of `[build-system]` (`build_environment`) and starts the
 build worker with it. The worker builds one file after the other: each kind of each variant, as `build_plan` lists them.
-Backends run in a stage, a copy of the checkout with the changes of the variant: hatchling and poetry-core in the
-worker itself, the hooks of any other backend in a separate process (`staged_builder`). The worker collects the files that the
-backend wrote and describes them, and `run` moves all files into the output folder at the end. With
-`PUBLISH_ALL_BUILD=stage` hatchling and poetry-core run like any other backend.
+`staged_builder` makes a stage, a copy of the checkout with the changes of the variant, and asks the backend. The worker
+collects the files that the backend wrote and describes them, and `run` moves all files into the output folder at the end.
 """
 
 from __future__ import annotations
@@ -63,17 +61,6 @@ class BuildResult:
     """All files of a request, in the order of its variants and kinds."""
 
     files: tuple[BuiltFile, ...]
-
-
-class Builder(Protocol):
-    """One build backend, run in the build worker."""
-
-    @property
-    def name(self) -> str:
-        """Backend and its version, for the manifest: `hatchling 1.33.0`."""
-
-    def build(self, variant: BuildVariant, kind: str, output: Path) -> Path:
-        """Write the variant's sdist or wheel into `output` and return its path. Raises `BuildError`."""
 
 
 class Build(Protocol):

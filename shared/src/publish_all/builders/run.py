@@ -45,7 +45,7 @@ def build(request: BuildRequest, *, listener: Listener, settings: BuildSettings)
     The output folder is unchanged if anything fails. Raises `BuildError` and `ConfigurationError`.
     """
     tree = SourceTree(request.root, leave_out=[request.output])
-    refuse_missing(tree, request.variants, sdist="sdist" in request.kinds)
+    refuse_missing(tree, request.variants, sdist="sdist" in request.kinds, listener=listener)
     total = sum(1 for _ in distributions_of(request.variants, request.kinds))
     numbers = count(1)
 

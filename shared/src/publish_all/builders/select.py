@@ -1,24 +1,14 @@
-"""The backend of a variant, and the files that it selects.
-
-Most backends find the package by the distribution's name. A renamed variant must name the package that the
-base would have found, so `pinned` writes it into the configuration. `narrowed` applies a variant's
-own `include` and `exclude`.
-"""
+"""The files that a variant selects by its own `include` and `exclude`, and the patterns in them."""
 
 from __future__ import annotations
 
-import copy
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from packaging.utils import canonicalize_name
-
-from publish_all._build_system import Backend, backend_of
 from publish_all._toml import copied, loads, table
-from publish_all.builders.source_tree import SourceTree, normal, relative
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant, PlatformWheel
 
@@ -45,105 +35,6 @@ def _told(pyproject: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in {**copied(pyproject), "tool": copied(tools)}.items() if value != {}}
 
 
-def is_renamed(variant: BuildVariant) -> bool:
-    """Whether the backend would search for another package than under the base's name."""
-    return canonicalize_name(variant.project) != canonicalize_name(variant.selection_name)
-
-
-def pinned(variant: BuildVariant, root: Path) -> dict[str, Any]:
-    """A deep copy of the variant's pyproject in which the default selection of the base's name is explicit.
-
-    `root` is the folder of the build: the project or its stage. Unchanged if the
-    name is the base's, if the selection is explicit, and for backends that do not use the name.
-    """
-    pyproject = copy.deepcopy(dict(variant.pyproject))
-    if not is_renamed(variant):
-        return pyproject
-    backend = backend_of(pyproject)
-    module = module_name(variant.selection_name)
-    if backend is Backend.POETRY_CORE or table(pyproject, "tool", "poetry"):  # or one around poetry-core
-        _pin_poetry(pyproject, module, root)
-    elif backend is Backend.FLIT:
-        name = _keeping_stubs(variant.selection_name, lambda text: text.replace("-", "_"))
-        _setdefault(pyproject, ("tool", "flit", "module"), "name", name)
-    elif backend is Backend.UV:
-        name = _keeping_stubs(canonicalize_name(variant.selection_name), module_name)
-        _setdefault(pyproject, ("tool", "uv", "build-backend"), "module-name", name)
-    elif backend is Backend.SCIKIT_BUILD:
-        _pin_scikit_build(pyproject, module, root)
-    elif backend is Backend.HATCHLING:
-        _pin_hatchling(pyproject, module, root)
-    return pyproject
-
-
-def _pin_hatchling(pyproject: dict[str, Any], module: str, root: Path) -> None:
-    """Where hatchling looks (https://hatch.pypa.io/latest/plugins/builder/wheel/#default-file-selection), unless files are stated."""
-    build = table(pyproject, "tool", "hatch", "build")
-    wheel = table(build, "targets", "wheel")
-    if any(key in part for part in (build, wheel) for key in ("include", "packages", "only-include")):
-        return
-    for key, path, file in (
-        ("packages", module, f"{module}/__init__.py"),
-        ("packages", f"src/{module}", f"src/{module}/__init__.py"),
-        ("only-include", f"{module}.py", f"{module}.py"),
-    ):
-        if (root / file).is_file():
-            _setdefault(pyproject, ("tool", "hatch", "build", "targets", "wheel"), key, [path])
-            return
-
-
-def _pin_poetry(pyproject: dict[str, Any], module: str, root: Path) -> None:
-    if table(pyproject, "tool", "poetry").get("packages"):
-        return
-    found = poetry_default_package(module, lambda path: (root / path).exists())
-    if found is not None:
-        _setdefault(pyproject, ("tool", "poetry"), "packages", [found])
-
-
-def poetry_default_package(module: str, exists: Callable[[str], bool]) -> dict[str, Any] | None:
-    """The default packages of poetry-core: NAME/, NAME.py, src/NAME/, src/NAME.py (its `Module`)."""
-    for folder in ("", "src"):
-        for found in (module, f"{module}.py"):
-            if exists(f"{folder}/{found}" if folder else found):
-                return {"include": found, "from": folder} if folder else {"include": found}
-    return None
-
-
-def module_name(selection_name: str) -> str:
-    """The import name that backends derive from a distribution's name."""
-    return canonicalize_name(selection_name).replace("-", "_")
-
-
-def _keeping_stubs(name: str, rule: Callable[[str], str]) -> str:
-    """The module of a project's name by the rule of a backend that keeps the suffix of stub-only packages.
-
-    Their folder is called `foo-stubs` (PEP 561). flit and uv find it by the name, hatchling and poetry-core do not.
-    """
-    stub = name.removesuffix("-stubs")
-    return rule(name) if stub == name else f"{rule(stub)}-stubs"
-
-
-def _pin_scikit_build(pyproject: dict[str, Any], module: str, root: Path) -> None:
-    found = [
-        path
-        for path in (f"src/{module}", f"python/{module}", module)
-        if (root / path / "__init__.py").is_file()
-    ]
-    if found:
-        _setdefault(pyproject, ("tool", "scikit-build", "wheel"), "packages", found[:1])
-
-
-def _setdefault(pyproject: dict[str, Any], path: tuple[str, ...], key: str, value: Any) -> None:
-    made_table(pyproject, *path).setdefault(key, value)
-
-
-def made_table(pyproject: dict[str, Any], *path: str) -> dict[str, Any]:
-    """The table at a key path, made where it is missing."""
-    for key in path:
-        pyproject = pyproject.setdefault(key, {})
-    return pyproject
-
-
 def texts(value: Any) -> Iterator[str]:
     """All strings in tables and lists, which may be paths or patterns of files."""
     if isinstance(value, str):
@@ -151,23 +42,6 @@ def texts(value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping | list):
         for each in value.values() if isinstance(value, Mapping) else value:
             yield from texts(each)
-
-
-def named_though_ignored(tree: SourceTree, pyproject: Mapping[str, Any]) -> Iterator[str]:
-    """Ignored files that hatchling or poetry-core packs nevertheless, because their tables name them."""
-    build = table(pyproject, "tool", "hatch", "build")
-    tables = (build, *table(build, "targets").values())
-    for part in tables:
-        for key in ("force-include", "shared-data", "shared-scripts", "extra-metadata"):
-            for path in map(normal, part.get(key, ())):
-                if path and not PurePosixPath(path).is_absolute() and ".." not in path.split("/"):
-                    yield from (each for each in tree.named(path) if each not in tree.file_set)
-    patterns = [str(each) for part in tables for each in part.get("artifacts", ())]
-    stated = table(pyproject, "tool", "poetry").get("include", ())
-    includes = [each.get("path", "") if isinstance(each, Mapping) else each for each in stated]
-    patterns += [f"/{each}" for each in includes]
-    if patterns:
-        yield from (each for each in tree.ignored(["."]) if matches(patterns, each))
 
 
 def narrowed(variant: BuildVariant, files: Mapping[str, str]) -> frozenset[str]:
@@ -238,17 +112,6 @@ def _stated_by_wheel(wheel: PlatformWheel, key: str) -> Iterable[str]:
         "force-include": (*wheel.force_include, *(each.rstrip("/") for each in wheel.force_include.values())),
     }
     return stated.get(key, ())
-
-
-def nothing_shipped(where: str, path: Path, root: Path, hint: str) -> BuildError:
-    """The error for a path in the configuration without files; `hint` if its files are excluded."""
-    shown = relative(str(path), root)
-    if not path.exists():
-        return BuildError(f"{where}: no file or folder {shown} in {root}", hint=LATER)
-    if path.is_file() or any(path.rglob("*")):
-        msg = f"{where}: git or the backend ignores every file of {shown}, so none is packed"
-        return BuildError(msg, hint=hint)
-    return BuildError(f"{where}: no file in {shown}", hint=LATER)
 
 
 def missing_forced(variant: BuildVariant, names: Iterable[str]) -> tuple[str, ...]:

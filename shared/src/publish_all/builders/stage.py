@@ -17,11 +17,13 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from publish_all._git import ask_git
 from publish_all._process import Completed
+from publish_all.builders.builder import notes_once
 from publish_all.builders.select import LATER, key_path, texts
 from publish_all.builders.source_tree import SourceTree, normal
-from publish_all.builders.stated_files import files_of_metadata, missing_files
+from publish_all.builders.stated_files import files_of_metadata, missing_files, selections_without_files
 from publish_all.builders.unix_modes import keep_mode
-from publish_all.errors import BuildError
+from publish_all.errors import BuildError, ConfigurationError
+from publish_all.events import Listener, ignore
 from publish_all.variants.variant import BuildVariant
 
 # Hooks rewrite small files in place (version files). A write through a hard link changes the original.
@@ -55,13 +57,29 @@ class Stages:
         path = self.tree.root.relative_to(self.tree.top).as_posix()
         return "" if path == "." else f"{path}/"
 
-    def shared(self, variant: BuildVariant, additions: Mapping[str, str] | None = None) -> Path:
-        """The stage with the variant's layout and `additions` (as for `fresh`). Do not write in it."""
+    def shared(
+        self,
+        variant: BuildVariant,
+        *,
+        additions: Mapping[str, str] | None = None,
+        dropped: Collection[str] = (),
+        project_file: bytes | None = None,
+    ) -> Path:
+        """The stage with the variant's layout and the changes of `fresh`. Do not write in it.
+
+        `project_file` is the content of its pyproject.toml, None for the project's own, until the next call.
+        """
         metadata = frozenset(_metadata(self.tree, variant))
-        key = (tuple(variant.layout.items()), tuple((additions or {}).items()), metadata)
+        layout, added = tuple(variant.layout.items()), tuple((additions or {}).items())
+        key = (layout, added, frozenset(dropped), metadata)
         if key not in self._shared:
-            self._shared[key] = self.fresh(variant, additions=additions, links=False)
-        return self._shared[key]
+            self._shared[key] = self.fresh(variant, additions=additions, dropped=dropped, links=False)
+        stage, name = self._shared[key], "pyproject.toml"
+        if project_file is not None:
+            _write(stage / name, project_file)
+        elif (self.tree.root / name).is_file():
+            _copy(f"{self.tree.root}/{name}", f"{stage}/{name}")
+        return stage
 
     def fresh(
         self,
@@ -86,11 +104,11 @@ class Stages:
         plan = planned(self.tree, variant)
         links = links and not (variant and variant.layout)
         solid = linked_out(self.tree, variant)
+        for path in dropped:
+            plan.pop(path, None)
         for path, source in (additions or {}).items():
             named = self.tree.named(source)
             plan.update({_join(normal(path), _rest(each, normal(source))): each for each in named})
-        for path in dropped:
-            plan.pop(path, None)
         _place_all(self.tree, plan, project, around=self._around, as_links=links, solid=solid)
         if self._below:
             outside = {each: each for each in self._around.files if not each.startswith(self._below)}
@@ -133,7 +151,7 @@ def forced_sources(tree: SourceTree, variant: BuildVariant) -> dict[str, str]:
     """`force-include` file by file: path inside the wheel → path in the project.
 
     A source is searched in the stage that the layout describes, then in the project. Raises
-    `BuildError` for one that is in neither.
+    `ConfigurationError` for one that is in neither.
     """
     plan = planned(tree, variant) if variant.layout else {}
     found: dict[str, str] = {}
@@ -145,7 +163,7 @@ def forced_sources(tree: SourceTree, variant: BuildVariant) -> dict[str, str]:
         files = staged or {each: each for each in tree.named(source)}
         if not files:
             msg = f'{key_path(variant, "force-include", stated)}."{stated}": no file or folder {stated} in {tree.root}'
-            raise BuildError(msg, hint=LATER)
+            raise ConfigurationError(msg, hint=LATER)
         found.update({_join(target, _rest(each, source)): path for each, path in files.items()})
     return found
 
@@ -186,16 +204,29 @@ def linked_out(tree: SourceTree, variant: BuildVariant | None) -> frozenset[str]
     )
 
 
-def refuse_missing(tree: SourceTree, variants: Iterable[BuildVariant], *, sdist: bool = True) -> None:
-    """Raise `BuildError` with all configured files that are missing, or that an sdist cannot contain, if one is built."""
-    problems = [
-        each
-        for variant in variants
-        for each in missing_files(variant, tree.root, partial(planned, tree, variant), sdist=sdist)
-    ]
+def refuse_missing(
+    tree: SourceTree,
+    variants: Iterable[BuildVariant],
+    *,
+    sdist: bool = True,
+    listener: Listener = ignore,
+) -> None:
+    """Raise `BuildError` with all configured files that are missing, or that an sdist cannot contain, if one is built.
+
+    The listener gets notes about patterns that match nothing.
+    """
+    problems: dict[str, str] = {}
+    tell = notes_once(listener)
+    for variant in variants:
+        plan = partial(planned, tree, variant)
+        problems.update(missing_files(variant, tree.root, plan, sdist=sdist))
+        for problem, hint in selections_without_files(variant, tree, plan):
+            if hint is None:
+                tell(problem)
+            else:
+                problems[problem] = hint
     if problems:
-        hints = dict.fromkeys(hint for _, hint in problems)
-        raise BuildError("\n".join(dict.fromkeys(text for text, _ in problems)), hint=" ".join(hints))
+        raise BuildError("\n".join(problems), hint=" ".join(dict.fromkeys(problems.values())))
 
 
 def _moved(tree: SourceTree, left: str, right: str, origin: str) -> dict[str, str]:

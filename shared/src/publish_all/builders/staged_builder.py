@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
-import glob
 import gzip
 import importlib.metadata
 import os
@@ -27,26 +26,35 @@ from packaging.version import Version
 from publish_all._build_system import Backend, backend_name, backend_of, build_requires
 from publish_all._toml import table
 from publish_all.builders.backend_hooks import (
+    call_hook,
     metadata_of,
     requirements_of_hooks,
     writes_same_sdists,
 )
+from publish_all.builders.backend_tables import (
+    Placed,
+    arrange,
+    named_though_ignored,
+    needed_by_code,
+    pinned,
+    runs_project_code,
+    state_package_data,
+)
 from publish_all.builders.builder import notes_once
+from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
     key_path,
     left_out,
-    made_table,
     matches,
     missing_forced,
-    named_though_ignored,
-    pinned,
     read_toml,
     says_the_same,
     texts,
 )
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned
+from publish_all.builders.stated_files import files_of_metadata
 from publish_all.builders.unix_modes import modes_below
 from publish_all.builders.worker_protocol import ask_worker
 from publish_all.distributions.distribution import release_of
@@ -55,6 +63,9 @@ from publish_all.events import Listener, ignore
 from publish_all.variants.setup_files import fields_in
 from publish_all.variants.variant import BuildVariant
 
+IN_PROCESS = (Backend.HATCHLING, Backend.POETRY_CORE)
+# https://hatch.pypa.io/latest/config/build/#environment-variables
+_NO_HOOKS = "HATCH_BUILD_NO_HOOKS"
 # The most files that a note names.
 _SHOWN = 3
 # Tools that give setuptools the list of tracked files.
@@ -73,23 +84,25 @@ class _OtherVersion(Exception):  # noqa: N818 - not an error: another way is tri
 
 
 class StagedBuilder:
-    """Calls the hooks of a variant's backend, each time in a new stage."""
+    """Asks the backend of a variant for its files, each time in a stage.
 
-    def __init__(self, stages: Stages, *, listener: Listener = ignore) -> None:
+    hatchling and poetry-core are called in this process, which takes less time, and compress with `deflate`: unless that is
+    None, or code of the project runs, whose state must not reach the next file.
+    """
+
+    def __init__(
+        self, stages: Stages, *, deflate: DeflateCache | None = None, listener: Listener = ignore
+    ) -> None:
         self._stages = stages
+        self._deflate = deflate
         self._listener = listener
         self._tell = notes_once(listener)
         self._probed: dict[str, Mapping[str, str]] = {}
         self._stated_elsewhere: dict[tuple[tuple[str, str], ...], frozenset[str]] = {}
         self._ways: dict[str, int] = {}
-        self._name = ""
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     def build(self, variant: BuildVariant, kind: str, output: Path) -> Path:
-        self._name = _described(variant.pyproject)
+        """Write the variant's sdist or wheel into `output` and return its path. Raises `BuildError`."""
         ways = _ways(self._with_metadata_elsewhere(variant, output))
         for number in range(self._ways.get(variant.label, 0), len(ways)):
             self._ways[variant.label] = number
@@ -97,27 +110,74 @@ class StagedBuilder:
                 return self._build(*ways[number], kind=kind, output=output)
             except _OtherVersion as error:
                 told = error.version
-        msg = f"{self._name} builds version {told} of {variant.label} instead of {variant.version}"
+        msg = f"{described(variant.pyproject)} builds version {told} of {variant.label} instead of {variant.version}"
         hint = "Set the version in the place where this backend reads it, or remove `local-version`."
         raise BuildError(msg, hint=hint)
 
     def _build(self, variant: BuildVariant, version: str | None, *, kind: str, output: Path) -> Path:
-        placed = self._files(variant, version, output)
-        stage = _Stage.of(variant, self._stages, placed)
-        built = _built(stage, variant, kind, output, version, listener=self._listener)
+        placed = self._placed(variant, version, output)
+        stage = _Stage.of(variant, self._stages, placed, shared=self._shares(variant))
+        built = self._ask(stage, variant, kind, output, version)
         if kind == "wheel":
             _verify(variant, built, placed)
             self._tell_of_ignored(stage.pyproject, built)
             if variant.wheel is not None:
-                built = retagged(built, variant.wheel, backend=self._name)
-        elif placed.dropped or not writes_same_sdists(variant.pyproject):
+                with self._deflate.in_use() if self._deflate is not None else contextlib.nullcontext():
+                    built = retagged(built, variant.wheel, backend=described(stage.pyproject))
+        elif not writes_same_sdists(variant.pyproject):
             _write_sdist_again(built, without=placed.dropped)
+        return built
+
+    def _is_in_process(self, variant: BuildVariant) -> bool:
+        return (
+            self._deflate is not None
+            and backend_of(variant.pyproject) in IN_PROCESS
+            and not runs_project_code(variant.pyproject)
+        )
+
+    def _shares(self, variant: BuildVariant) -> bool:
+        """Whether a stage without git is enough, for all variants with the same files.
+
+        Where an ignored file is packed in one format, poetry-core asks git about the other.
+        """
+        return (
+            self._is_in_process(variant)
+            and variant.pyproject is not variant.dynamic_pyproject
+            and (
+                backend_of(variant.pyproject) is Backend.HATCHLING
+                or not any(named_though_ignored(self._stages.tree, variant.pyproject))
+            )
+        )
+
+    def _ask(
+        self, stage: _Stage, variant: BuildVariant, kind: str, output: Path, version: str | None
+    ) -> Path:
+        """The file that the backend writes. Raises `_OtherVersion` if it has another version than the project."""
+        hook, name = f"build_{kind}", described(stage.pyproject)
+        try:
+            if self._deflate is not None and self._is_in_process(variant):
+                # An sdist of the project itself is the backend's own bytes.
+                with self._deflate.in_use(alone=kind == "sdist" and variant.name is None):
+                    answer = call_hook(
+                        stage.folder, stage.pyproject, hook, str(output), version=version, traced=False
+                    )
+            else:
+                answer = _asked_elsewhere(stage, hook, output, version, listener=self._listener)
+        except BuildError as error:
+            msg = f"{name} cannot build the {kind} of {variant.label}: {error.message}"
+            hint = error.hint or f"`publish-all variants --diff {variant.label}` shows its configuration."
+            raise BuildError(msg, hint=hint) from error
+        built = output / str(answer)
+        found = release_of(built.name)  # if it is None, the checks report it
+        if found is not None and found[1] != Version(variant.version):
+            built.unlink()
+            raise _OtherVersion(str(found[1]))
         return built
 
     def _tell_of_ignored(self, pyproject: Mapping[str, Any], wheel: Path) -> None:
         """Report once the ignored files in packages that are not packed, but would be by the backend alone."""
         tree = self._stages.tree
-        if not tree.in_git:
+        if not tree.in_git or backend_of(pyproject) in IN_PROCESS:
             return
         with zipfile.ZipFile(wheel) as opened:
             names = [each for each in opened.namelist() if ".dist-info/" not in each]
@@ -149,47 +209,58 @@ class StagedBuilder:
             dynamic_pyproject=None if variant.dynamic_pyproject is None else _as_dynamic(pyproject),
         )
 
-    def _files(self, variant: BuildVariant, version: str | None, output: Path) -> _Placed:
+    def _placed(self, variant: BuildVariant, version: str | None, output: Path) -> Placed:
         if not (variant.include or variant.exclude or variant.force_include):
-            return _Placed()
+            return Placed()
         if variant.label not in self._probed:  # the same for all platform wheels of a variant
             self._probed[variant.label] = self._probe(variant, version, output)
         files = self._probed[variant.label]
         tree = self._stages.tree
-        forced = forced_sources(tree, variant)
+        sources = forced_sources(tree, variant)
         plan = planned(tree, variant)
-        kept, dropped = left_out(variant, files, plan, forced=forced)
-        return _Placed(
-            additions={_place_for(inside, files): source for inside, source in forced.items()},
-            forced=tuple(forced),
-            dropped=tuple(sorted(dropped)),
+        outside = {each: path for each, path in files.items() if _is_outside(each)}
+        inside = {each: path for each, path in files.items() if each not in outside}
+        kept, dropped = left_out(variant, inside, plan, forced=sources, outside=outside)
+        needed = files_of_metadata(variant.pyproject, tree.root) | needed_by_code(variant.pyproject)
+        if backend_of(variant.pyproject) is Backend.HATCHLING:  # packs them from where they are
+            forced = {source: target for target, source in sources.items()}
+            additions = {source: source for source in forced}
+            needed |= forced.keys()
+            dropped |= {files[each] for each in sources if files.get(each)}
+        else:
+            forced = {_place_for(target, files): target for target in sources}
+            additions = {place: sources[target] for place, target in forced.items()}
+        return Placed(
+            additions=additions,
+            forced=forced,
+            dropped=dropped - needed,
+            hidden=dropped & needed,
             kept=kept,
-            unwanted=frozenset(files) - kept - frozenset(forced),
+            unwanted=frozenset(files) - kept - sources.keys(),
         )
 
     def _probe(self, variant: BuildVariant, version: str | None, output: Path) -> Mapping[str, str]:
         """Build once unchanged, to map the files of the wheel to the files of the project."""
-        stage = _Stage.of(variant, self._stages)
+        stage = _Stage.of(variant, self._stages, shared=self._shares(variant))
         sources = [
             each.relative_to(stage.folder).as_posix() for each in stage.folder.rglob("*") if each.is_file()
         ]
-        with tempfile.TemporaryDirectory(dir=output) as probe:
-            wheel = _built(stage, variant, "wheel", Path(probe), version, listener=ignore)
+        with tempfile.TemporaryDirectory(dir=output) as probe, _without_hatch_hooks():
+            wheel = self._ask(stage, variant, "wheel", Path(probe), version)
             return origins(wheel, stage.folder, sources)
 
 
-class _Placed(NamedTuple):
-    """The differences of a stage from the project: added files (path in it → path in the project) and removed ones.
-
-    `forced`, `kept` and `unwanted` are paths inside the wheel: added files, files that the selection
-    keeps, and files that it drops.
-    """
-
-    additions: Mapping[str, str] = {}
-    forced: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
-    kept: frozenset[str] = frozenset()
-    unwanted: frozenset[str] = frozenset()
+@contextlib.contextmanager
+def _without_hatch_hooks() -> Iterator[None]:
+    """Build hooks run once for each file that is kept."""
+    before = os.environ.get(_NO_HOOKS)
+    os.environ[_NO_HOOKS] = "true"
+    try:
+        yield
+    finally:
+        os.environ.pop(_NO_HOOKS)
+        if before is not None:
+            os.environ[_NO_HOOKS] = before
 
 
 class _Stage(NamedTuple):
@@ -201,35 +272,42 @@ class _Stage(NamedTuple):
         cls,
         variant: BuildVariant,
         stages: Stages,
-        placed: _Placed = _Placed(),  # noqa: B008 - frozen
+        placed: Placed = Placed(),  # noqa: B008 - frozen
         *,
         metadata_elsewhere: bool = False,
+        shared: bool = False,
     ) -> _Stage:
-        """With `metadata_elsewhere`, of a project that has its metadata in setup.cfg or setup.py: without `[project]`."""
+        """With `metadata_elsewhere`, of a project that has its metadata in setup.cfg or setup.py: without `[project]`.
+
+        `shared`: a stage without git, in which nothing may be written.
+        """
         tree = stages.tree
         root = stages.shared(variant) if variant.layout else tree.root
         pyproject = pinned(variant, root)
         if metadata_elsewhere and _has_metadata_elsewhere(variant, tree):
             del pyproject["project"]
+        if variant.name is not None or placed != Placed():
+            arrange(pyproject, placed, planned(tree, variant))
         if backend_of(pyproject) is Backend.SETUPTOOLS:
-            _drop_empty_packages(pyproject, placed)
-            _state_package_data(pyproject, (*placed.forced, *_moved_data(variant, tree)))
-        if backend_of(pyproject) is Backend.HATCHLING:
-            _force_ignored(pyproject, placed, tree)
-        changed = {}
-        if not says_the_same(tree.root, pyproject):
-            changed["pyproject.toml"] = tomlkit.dumps(pyproject).encode()
+            state_package_data(pyproject, _moved_data(variant, tree))
+        content = None if says_the_same(tree.root, pyproject) else tomlkit.dumps(pyproject).encode()
+        named = (each for each in named_though_ignored(tree, pyproject) if each not in placed.dropped)
+        additions = {**{each: each for each in named}, **placed.additions}
+        # hatch.toml is folded into pyproject.toml, whose tables it would replace.
+        dropped = (*sorted(placed.dropped), *(["hatch.toml"] if content is not None else ()))
+        if shared:
+            folder = stages.shared(variant, additions=additions, dropped=dropped, project_file=content)
+            return cls(folder, pyproject)
         folder = stages.fresh(
             variant,
-            additions={**{each: each for each in named_though_ignored(tree, pyproject)}, **placed.additions},
-            # It is folded into pyproject.toml, whose tables it would replace.
-            dropped=(*placed.dropped, *(["hatch.toml"] if changed else ())),
-            changed=changed,
+            additions=additions,
+            dropped=dropped,
+            changed={} if content is None else {"pyproject.toml": content},
             git=True,
-            links=backend_of(pyproject)
-            is not Backend.POETRY_CORE,  # which packs only one of a link and its target
+            # poetry-core packs only one of a link and its target.
+            links=backend_of(pyproject) is not Backend.POETRY_CORE,
         )
-        return cls(folder=folder, pyproject=pyproject)
+        return cls(folder, pyproject)
 
 
 def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
@@ -240,7 +318,9 @@ def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
     differs in a reproducible build.
     """
     static = (variant, variant.version)
-    if variant.dynamic_pyproject is None:
+    if variant.dynamic_pyproject is None or (
+        variant.name is not None and backend_of(variant.pyproject) in IN_PROCESS
+    ):
         return [static]
     dynamic = replace(variant, pyproject=variant.dynamic_pyproject)
     by_itself = [(dynamic, None)] if variant.version_from_backend else []
@@ -260,52 +340,31 @@ def _as_dynamic(pyproject: Mapping[str, Any]) -> dict[str, Any]:
     return {**pyproject, "project": {**project, "dynamic": ["version", *project.get("dynamic", ())]}}
 
 
-def _refuse_other_version(variant: BuildVariant, built: Path) -> None:
-    """Raise `_OtherVersion` if the backend used another version than the project has."""
-    found = release_of(built.name)  # if it is None, the checks report it
-    if found is not None and found[1] != Version(variant.version):
-        built.unlink()
-        raise _OtherVersion(str(found[1]))
-
-
-def _built(
-    stage: _Stage,
-    variant: BuildVariant,
-    kind: str,
-    output: Path,
-    version: str | None,
-    *,
-    listener: Listener,
-) -> Path:
-    """Build a file in a separate process, because backends keep state, of versions for example (PEP 517)."""
+def _asked_elsewhere(
+    stage: _Stage, hook: str, output: Path, version: str | None, *, listener: Listener
+) -> Any:
+    """The answer of a hook in a separate process, because backends keep state, of versions for example (PEP 517)."""
     question = {
         "ask": "hook",
         "folder": stage.folder,
         "pyproject": stage.pyproject,
-        "hook": f"build_{kind}",
+        "hook": hook,
         "arguments": [str(output)],
         "version": version,
         "modes": modes_below(stage.folder),
     }
     with tempfile.TemporaryDirectory(prefix="publish-all-hook-") as workspace:
-        try:
-            answer = ask_worker(
-                question,
-                executable=sys.executable,
-                environment=os.environ,
-                workspace=Path(workspace),
-                listener=listener,
-                own_group=False,
-            )
-        except BuildError as error:
-            msg = f"{_described(stage.pyproject)} cannot build the {kind} of {variant.label}: {error.message}"
-            raise BuildError(msg, hint=error.hint) from error
-    built = output / str(answer)
-    _refuse_other_version(variant, built)
-    return built
+        return ask_worker(
+            question,
+            executable=sys.executable,
+            environment=os.environ,
+            workspace=Path(workspace),
+            listener=listener,
+            own_group=False,
+        )
 
 
-def _described(pyproject: Mapping[str, Any]) -> str:
+def described(pyproject: Mapping[str, Any]) -> str:
     """`setuptools 80.1.0`: the first requirement is the backend, by custom."""
     backend = backend_of(pyproject)
     names = [backend.value] if backend is not Backend.OTHER else []
@@ -329,15 +388,20 @@ def origins(wheel: Path, stage: Path, sources: Iterable[str]) -> dict[str, str]:
     with zipfile.ZipFile(wheel) as opened:
         for info in opened.infolist():
             inside = info.filename
-            if info.is_dir() or inside.partition("/")[0].endswith((".dist-info", ".data")):
+            if info.is_dir() or (".dist-info/" in inside and not _is_outside(inside)):
                 continue
-            alike = [
-                each
-                for each in named.get(inside.rpartition("/")[2], ())
-                if _common(inside, each) >= min(2, inside.count("/") + 1) and _holds(stage / each, info)
-            ]
+            alike = [each for each in named.get(inside.rpartition("/")[2], ()) if _holds(stage / each, info)]
+            if len(alike) != 1 or not info.file_size:
+                least = min(2, inside.count("/") + 1)
+                alike = [each for each in alike if _common(inside, each) >= least]
             found[inside] = min(alike, key=lambda each: (-_common(inside, each), len(each)), default="")
     return found
+
+
+def _is_outside(inside: str) -> bool:
+    """Whether a file of a wheel is installed outside of packages (binary distribution format)."""
+    folder, _, rest = inside.partition("/")
+    return folder.endswith(".data") or (folder.endswith(".dist-info") and rest.startswith("extra_metadata/"))
 
 
 def _ignored(names: Collection[str], pyproject: Mapping[str, Any], tree: SourceTree) -> Iterator[str]:
@@ -416,48 +480,11 @@ def _moved_data(variant: BuildVariant, tree: SourceTree) -> Iterator[str]:
         yield from (path.removeprefix("src/") for path, source in plan.items() if path != source)
 
 
-def _drop_empty_packages(pyproject: dict[str, Any], placed: _Placed) -> None:
-    """Remove configured packages whose folders are empty after the variant's exclusions: setuptools refuses them."""
-    packages = table(pyproject, "tool", "setuptools").get("packages")
-    if isinstance(packages, list) and placed.unwanted:
-
-        def has(folder: str, files: Iterable[str]) -> bool:
-            return any(path.startswith(folder) for path in files)
-
-        folders = {each: each.replace(".", "/") + "/" for each in packages}
-        pyproject["tool"]["setuptools"]["packages"] = [
-            each
-            for each, folder in folders.items()
-            if has(folder, (*placed.kept, *placed.forced)) or not has(folder, placed.unwanted)
-        ]
-
-
-def _state_package_data(pyproject: dict[str, Any], insides: Iterable[str]) -> None:
-    """Configure data files, which setuptools packs only if they are listed."""
-    for inside in insides:
-        package, _, rest = inside.partition("/")
-        if not rest or inside.endswith(".py") or package.endswith(".data"):
-            continue
-        data = made_table(pyproject, "tool", "setuptools", "package-data")
-        data.setdefault(package, []).append(glob.escape(rest))
-
-
-def _force_ignored(pyproject: dict[str, Any], placed: _Placed, tree: SourceTree) -> None:
-    """Configure ignored files, which hatchling packs only if they are listed; in the sdist at the same place."""
-    inside_of = dict(zip(placed.additions, placed.forced, strict=True))
-    ignored = {
-        path: inside_of[path] for path, source in placed.additions.items() if source not in tree.file_set
-    }
-    if ignored:
-        for target, forced in (("wheel", ignored), ("sdist", {path: path for path in ignored})):
-            below = made_table(pyproject, "tool", "hatch", "build", "targets", target)
-            below["force-include"] = {**below.get("force-include", {}), **forced}
-
-
-def _verify(variant: BuildVariant, wheel: Path, placed: _Placed) -> None:
+def _verify(variant: BuildVariant, wheel: Path, placed: Placed) -> None:
     """Check that the backend packed the files that the variant requires. Raises `BuildError`."""
     with zipfile.ZipFile(wheel) as opened:
-        names = [each for each in opened.namelist() if ".dist-info/" not in each and not each.endswith("/")]
+        every = frozenset(opened.namelist())
+    names = [each for each in sorted(every) if ".dist-info/" not in each and not each.endswith("/")]
     backend = backend_name(variant.pyproject)
     missing = missing_forced(variant, names)
     if missing:
@@ -467,9 +494,9 @@ def _verify(variant: BuildVariant, wheel: Path, placed: _Placed) -> None:
         if missing[0].partition("/")[0].endswith(".data"):
             hint = f"Only {backend} itself can put files there, for example as `scripts` of [project]."
         raise BuildError(msg, hint=hint)
-    lost = sorted(placed.kept - frozenset(names))
+    lost = sorted(placed.kept - every)
     if lost:
-        msg = f"{backend} leaves {lost[0]!r} out of the wheel of {variant.label} when the variant's files are added"
+        msg = f"{backend} leaves {lost[0]!r} out of the wheel of {variant.label} when other files are added or excluded"
         raise BuildError(msg, hint=f"List all package data of the project in the [tool] keys of {backend}.")
     extra = next((each for each in names if each in placed.unwanted or _is_excluded(variant, each)), None)
     if extra is not None:

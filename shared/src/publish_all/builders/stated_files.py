@@ -1,6 +1,6 @@
-"""The files that pyproject.toml names for parts of the metadata: readme, licences, dependencies.
+"""The files that pyproject.toml names: readme, licences, dependencies, and what hatchling and poetry-core pack.
 
-Some backends ignore missing files, with only a line in a log. Here a missing file is an error, and ignored
+Some backends ignore missing files, with at most a line in a log. Here a missing file is an error, and ignored
 files (a readme that a step before the build copied) are in every stage.
 """
 
@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 from publish_all._build_system import Backend, backend_of
 from publish_all._toml import table
+from publish_all.builders.backend_tables import named_paths, named_though_ignored
 from publish_all.builders.select import matches
+from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.variants.setup_files import readmes_in_setup_cfg
 from publish_all.variants.variant import BuildVariant
 
@@ -33,6 +35,10 @@ _OUTSIDE = (
     "An sdist can only contain files from the folder of pyproject.toml. Put the file or a link to it there, for example "
     'with `ln -s ../README.md README.md`, and set "README.md". To build wheels only, run `publish-all build -f wheel`.'
 )
+_NAME_IT = (
+    "Change .gitignore, or name the files where the backend also packs ignored files: in `artifacts` or `force-include` of "
+    "[tool.hatch.build.targets.wheel], or in `include` of [tool.poetry]."
+)
 _MISSING = "Add the file, correct the path, or run the step that creates it before the build."
 
 
@@ -45,15 +51,15 @@ class StatedFile(NamedTuple):
 
     def found(self, root: Path) -> Iterator[str]:
         """The files below `root`, with slashes."""
-        if self.is_outside:
+        if _is_outside(self.path):
             return
         for each in glob(self.path, root_dir=root, recursive=True) if self.is_pattern else [self.path]:  # noqa: PTH207 - Path.glob finds no files for `**` before Python 3.13
             if (root / each).is_file():
                 yield Path(os.path.normpath(each)).as_posix()
 
-    @property
-    def is_outside(self) -> bool:
-        return Path(self.path).is_absolute() or os.path.normpath(self.path).startswith("..")
+
+def _is_outside(path: str) -> bool:
+    return Path(path).is_absolute() or os.path.normpath(path).startswith("..")
 
 
 def stated_files(pyproject: Mapping[str, Any], root: Path) -> Iterator[StatedFile]:
@@ -112,7 +118,7 @@ def missing_files(
     """
     of_variant = "" if variant.name is None else f" of the variant {variant.name!r}"
     for each in stated_files(variant.pyproject, root):
-        if each.is_outside:
+        if _is_outside(each.path):
             # Other backends, such as pdm-backend, may do it differently. A wheel gets the file from its place.
             there = (root / each.path).is_file() and not (sdist and variant.sdist)
             if not there and backend_of(variant.pyproject) is not Backend.OTHER:
@@ -126,3 +132,24 @@ def missing_files(
                 else _MISSING
             )
             yield f"{each.key}{of_variant}: {what} in {root}", hint
+
+
+def selections_without_files(
+    variant: BuildVariant, tree: SourceTree, plan: Callable[[], Iterable[str]]
+) -> Iterator[tuple[str, str | None]]:
+    """Problem and hint for each path in the tables of hatchling and poetry-core without files; for a pattern no hint."""
+    named = [each for each in named_paths(variant.pyproject) if not _is_outside(each.path)]
+    files = {*plan(), *named_though_ignored(tree, variant.pyproject)} if named else set()
+    for each in named:
+        path = normal(each.path)
+        if each.is_pattern:
+            if not matches((each.path,), *files):
+                yield f"{each.key}: {each.path!r} matches no file that can be packed", None
+        elif path and not any(file == path or file.startswith(f"{path}/") for file in files):
+            there = tree.root / path
+            if not there.exists():
+                yield f"{each.key}: no file or folder {path} in {tree.root}", _MISSING
+            elif there.is_file() or any(there.rglob("*")):
+                yield f"{each.key}: git ignores every file of {path}, so none is packed", _NAME_IT
+            else:
+                yield f"{each.key}: no file in {path}", _MISSING

@@ -16,21 +16,21 @@ import time
 import traceback
 import zlib
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from publish_all._build_system import Backend, backend_of
+from publish_all._build_system import backend_of
 from publish_all._own_files import replace_open
 from publish_all.builders import worker_protocol
 from publish_all.builders.backend_hooks import backend_version, call_hook
-from publish_all.builders.backend_versions import IN_PROCESS, refuse_old_backend, unknown_version
+from publish_all.builders.backend_versions import refuse_old_backend
 from publish_all.builders.backend_warnings import warnings_heard
 from publish_all.builders.build_plan import distributions_of
-from publish_all.builders.builder import Builder, BuildRequest, BuildResult
+from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.deflate import DeflateCache, is_asked
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
+from publish_all.builders.staged_builder import IN_PROCESS, StagedBuilder, described, extra_requires
 from publish_all.builders.unix_modes import made_on_unix, use_modes
 from publish_all.distributions.distribution import sha256_of
 from publish_all.errors import BuildError, PublishAllError
@@ -107,8 +107,6 @@ def _answered(question: Mapping[str, Any], workspace: Path, listener: Listener) 
     request = worker_protocol.value_of(BuildRequest, question["request"])
     leave_out = tuple(map(Path, question["leave_out"]))
     if question["ask"] == "requires":
-        from publish_all.builders.staged_builder import extra_requires
-
         stages = Stages(SourceTree(request.root, leave_out=leave_out), workspace / "requires")
         return extra_requires(request.variants[0], request.kinds, stages)
     return build_all(request, leave_out=leave_out, workspace=workspace, listener=listener)
@@ -127,7 +125,9 @@ def build_all(
         os.environ["SOURCE_DATE_EPOCH"] = str(request.source_date_epoch)
     if hasattr(zlib, "ZLIBNG_VERSION"):  # CPython from 3.14 on Windows, some Linux
         listener(Note(message=_ZLIB_NG))
-    builders = _Builders(request, leave_out, workspace, listener)
+    tree = SourceTree(request.root, leave_out=leave_out)
+    deflate = _deflate_cache(request, listener)
+    builder = _staged_builder(tree, workspace, deflate, listener)
     found: list[BuiltFile] = []
     for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
         tag = None if variant.wheel is None else str(variant.wheel.tag)
@@ -137,7 +137,7 @@ def build_all(
         )  # a separate folder: some backends clean the folder they write to
         folder.mkdir()
         begun = time.monotonic()
-        builder = builders.of(variant)
+        refuse_old_backend(variant)
         with warnings_heard(variant.pyproject, listener):
             path = _put(builder.build(variant, kind, folder), request.output, variant)
         seconds = time.monotonic() - begun
@@ -151,9 +151,9 @@ def build_all(
             tag="-".join(path.stem.split("-")[2:]) if kind == "wheel" else None,
             size=path.stat().st_size,
             sha256=sha256_of(path),
-            builder=builder.name,
+            builder=described(variant.pyproject),
             seconds=seconds,
-            reused=builders.reused(),
+            reused=deflate.reused() if deflate is not None else None,
         )
         found.append(built)
         listener(
@@ -176,71 +176,31 @@ def _put(path: Path, output: Path, variant: BuildVariant) -> Path:
     return replace_open(path, output / path.name)
 
 
-class _Builders:
-    """One builder per backend, created when first needed: it reads the project once for all variants."""
+def _staged_builder(
+    tree: SourceTree, workspace: Path, deflate: DeflateCache | None, listener: Listener
+) -> StagedBuilder:
+    """One builder for all variants: it reads the project once."""
+    use_modes(tree.modes)
+    converted = tree.crlf()
+    if converted:
+        what = f"{len(converted)} files" if converted[1:] else "a file"
+        message = f"git wrote CRLF line ends into {what} (core.autocrlf), such as {converted[0]}: {_CRLF}"
+        listener(Note(message=message))
+    # Git searches for a repository in all folders above: it must not find one around a stage.
+    ceilings = [str(workspace.resolve()), *filter(None, [os.environ.get("GIT_CEILING_DIRECTORIES")])]
+    os.environ["GIT_CEILING_DIRECTORIES"] = os.pathsep.join(ceilings)
+    return StagedBuilder(Stages(tree, workspace / "stages"), deflate=deflate, listener=listener)
 
-    def __init__(
-        self, request: BuildRequest, leave_out: Sequence[Path], workspace: Path, listener: Listener
-    ) -> None:
-        self._request = request
-        self._workspace = workspace
-        self._listener = listener
-        tree = SourceTree(request.root, leave_out=leave_out)
-        use_modes(tree.modes)
-        converted = tree.crlf()
-        if converted:
-            what = f"{len(converted)} files" if converted[1:] else "a file"
-            listener(
-                Note(
-                    message=f"git wrote CRLF line ends into {what} (core.autocrlf), such as {converted[0]}: {_CRLF}"
-                )
-            )
-        self._stages = Stages(tree, workspace / "stages")
-        # Git searches for a repository in all folders above: it must not find one around a stage.
-        ceilings = [str(workspace.resolve()), *filter(None, [os.environ.get("GIT_CEILING_DIRECTORIES")])]
-        os.environ["GIT_CEILING_DIRECTORIES"] = os.pathsep.join(ceilings)
-        self._made: dict[Backend, Builder] = {}
 
-    @cached_property
-    def deflate(self) -> DeflateCache:
-        if not is_asked():
-            self._listener(Note(message=_NOT_ASKED))
-        return DeflateCache(self._request.compression)
-
-    def reused(self) -> float | None:
-        """The share of the last built file that was already compressed; None if the backend compresses."""
-        return self.deflate.reused() if "deflate" in vars(self) else None
-
-    def of(self, variant: BuildVariant) -> Builder:
-        backend = backend_of(variant.pyproject)
-        refuse_old_backend(variant)
-        if backend not in self._made:
-            self._made[backend] = self._make(backend)
-        return self._made[backend]
-
-    def _make(self, backend: Backend) -> Builder:
-        if self._is_staged(backend):
-            from publish_all.builders.staged_builder import StagedBuilder
-
-            return StagedBuilder(self._stages, listener=self._listener)
-        if backend is Backend.HATCHLING:
-            from publish_all.builders.hatchling_builder import HatchlingBuilder
-
-            return HatchlingBuilder(self._stages, deflate=self.deflate, listener=self._listener)
-        from publish_all.builders.poetry_core_builder import PoetryCoreBuilder
-
-        return PoetryCoreBuilder(self._stages, deflate=self.deflate, listener=self._listener)
-
-    def _is_staged(self, backend: Backend) -> bool:
-        """Whether a backend runs as a generic one: all except two do, and those in unknown versions."""
-        if backend not in IN_PROCESS or os.environ.get("PUBLISH_ALL_BUILD") == "stage":
-            return True
-        why = unknown_version(backend)
-        if why is not None:
-            self._listener(
-                Note(message=f"each file is built in a separate process, which takes longer: {why}")
-            )
-        return why is not None
+def _deflate_cache(request: BuildRequest, listener: Listener) -> DeflateCache | None:
+    """For backends that are called in this process; None where all have their own."""
+    if os.environ.get("PUBLISH_ALL_BUILD") == "stage":
+        return None
+    if not any(backend_of(each.pyproject) in IN_PROCESS for each in request.variants):
+        return None
+    if not is_asked():
+        listener(Note(message=_NOT_ASKED))
+    return DeflateCache(request.compression)
 
 
 if __name__ == "__main__":
