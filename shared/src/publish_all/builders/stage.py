@@ -78,7 +78,7 @@ class Stages:
         if project_file is not None:
             _write(stage / name, project_file)
         elif (self.tree.root / name).is_file():
-            _copy(f"{self.tree.root}/{name}", f"{stage}/{name}")
+            _write(stage / name, (self.tree.root / name).read_bytes())
         return stage
 
     def fresh(
@@ -262,6 +262,7 @@ def _place_all(
 
     Links in `solid` are replaced by their targets.
     """
+    linked: set[int] = set()
     for folder in sorted({path.rpartition("/")[0] for path in plan}):
         (stage / folder).mkdir(parents=True, exist_ok=True)
     for path, is_checked_out in tree.nested.items():
@@ -270,12 +271,13 @@ def _place_all(
     # Links first: a file of the project wins over one that a link leads to.
     for path, source in sorted(plan.items(), key=lambda each: each[1] not in tree.links):
         if source in tree.links and source not in solid:
-            _place_link(tree.root / source, stage / path, around=around, as_link=as_links and path == source)
+            as_link = as_links and path == source
+            _place_link(tree.root / source, stage / path, linked, around=around, as_link=as_link)
         else:
-            _copy(f"{tree.root}/{source}", f"{stage}/{path}")
+            _copy(f"{tree.root}/{source}", f"{stage}/{path}", linked)
 
 
-def _place_link(link: Path, target: Path, *, around: SourceTree, as_link: bool) -> None:
+def _place_link(link: Path, target: Path, linked: set[int], *, around: SourceTree, as_link: bool) -> None:
     """A link, or its target if the link would be broken or lead out of the repository. Never an ignored file."""
     meant = Path(os.path.realpath(link))
     pointed = link.readlink()
@@ -283,7 +285,7 @@ def _place_link(link: Path, target: Path, *, around: SourceTree, as_link: bool) 
         target.unlink(missing_ok=True)
         target.symlink_to(pointed)
     elif not meant.is_relative_to(around.root):
-        _place_outside(meant, target)
+        _place_outside(meant, target, linked)
     else:
         inside = normal(meant.relative_to(around.root).as_posix())
         files = around.under(inside)
@@ -293,33 +295,37 @@ def _place_link(link: Path, target: Path, *, around: SourceTree, as_link: bool) 
             return
         for each in files:
             if each not in around.links:  # a link to a folder that holds the link never ends
-                _copy(f"{around.root}/{each}", str(target / _rest(each, inside)))
+                _copy(f"{around.root}/{each}", str(target / _rest(each, inside)), linked)
 
 
-def _place_outside(meant: Path, target: Path) -> None:
+def _place_outside(meant: Path, target: Path, linked: set[int]) -> None:
     if meant.is_file():
-        _copy(str(meant), str(target))
+        _copy(str(meant), str(target), linked)
         return
     for each in SourceTree(meant).files:
         if not (meant / each).is_symlink():
-            _copy(f"{meant}/{each}", f"{target}/{each}")
+            _copy(f"{meant}/{each}", f"{target}/{each}", linked)
 
 
-def _copy(original: str, target: str) -> None:
-    """Copy a file with its exec bit, or link a large one. A repository may have very many, and a Path is slower than the copy."""
+def _copy(original: str, target: str, linked: set[int]) -> None:
+    """Copy a file with its exec bit, or link a large one, once: backends write hard links into sdists.
+
+    `linked` are the inodes that were linked. A repository may have very many files, and a Path is slower than the copy.
+    """
     status = os.stat(original)  # noqa: PTH116 - a Path for each file takes longer than to copy it
     keep_mode(target, status.st_mode)
     try:
-        if status.st_size >= _HARD_LINK_FROM and _hard_link(original, target):
+        if status.st_size >= _HARD_LINK_FROM and status.st_ino not in linked and _hard_link(original, target):
+            linked.add(status.st_ino)
             return
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0))
     except FileExistsError:
         Path(target).unlink()
-        _copy(original, target)
+        _copy(original, target, linked)
         return
     except FileNotFoundError:
         Path(target).parent.mkdir(parents=True, exist_ok=True)
-        _copy(original, target)
+        _copy(original, target, linked)
         return
     with open(handle, "wb") as copied, open(original, "rb") as source:  # noqa: PTH123 - a handle and a string: there is no Path to open
         shutil.copyfileobj(source, copied, 1 << 20)

@@ -74,7 +74,8 @@ _FILE_FINDER = re.compile(r"setuptools[-_.]?(scm|git)\b", re.IGNORECASE)
 
 def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) -> tuple[str, ...]:
     """The requirements from the backend's `get_requires_for_build_*` hooks for the variant."""
-    return requirements_of_hooks(_Stage.of(variant, stages).folder, variant.pyproject, kinds)
+    stage = _Stage.of(variant, stages, metadata_elsewhere=True)
+    return requirements_of_hooks(stage.folder, stage.pyproject, kinds)
 
 
 class _OtherVersion(Exception):  # noqa: N818 - not an error: another way is tried
