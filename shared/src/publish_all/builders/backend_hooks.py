@@ -25,7 +25,7 @@ from publish_all.errors import BuildError, PublishAllError, VersionError
 
 # Modules of backends that set their own date in wheels if they get none, and of backends whose sdists are
 # the same each time: the others store the current time, the user or the times of files.
-_DATED = frozenset({"hatchling", "pdm", "poetry", "poetry_dynamic_versioning", "uv_build"})
+_DATED = frozenset({"hatchling", "pdm", "poetry", "poetry_dynamic_versioning", "publish_all", "uv_build"})
 _SAME_SDISTS = (_DATED - {"pdm"}) | {"flit_core"}
 # Tools that compute versions, and take one from these variables instead.
 _VERSION_VARIABLES = (
