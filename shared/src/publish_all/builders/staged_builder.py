@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tomlkit
+from packaging.utils import canonicalize_version
 from packaging.version import Version
 
 from publish_all._build_system import Backend, backend_name, backend_of, build_requires
-from publish_all._toml import table
+from publish_all._toml import loads, table
 from publish_all.builders.backend_hooks import (
     call_hook,
     metadata_of,
@@ -58,10 +59,12 @@ from publish_all.builders.stated_files import files_of_metadata
 from publish_all.builders.unix_modes import modes_below
 from publish_all.builders.worker_protocol import ask_worker
 from publish_all.distributions.distribution import release_of
-from publish_all.errors import BuildError
+from publish_all.errors import BuildError, VersionError
 from publish_all.events import Listener, ignore
 from publish_all.variants.setup_files import fields_in
 from publish_all.variants.variant import BuildVariant
+from publish_all.version.static import asks_us
+from publish_all.version.toml_text import with_static_version
 
 IN_PROCESS = (Backend.HATCHLING, Backend.POETRY_CORE)
 # https://hatch.pypa.io/latest/config/build/#environment-variables
@@ -291,7 +294,7 @@ class _Stage(NamedTuple):
             arrange(pyproject, placed, planned(tree, variant))
         if backend_of(pyproject) is Backend.SETUPTOOLS:
             state_package_data(pyproject, _moved_data(variant, tree))
-        content = None if says_the_same(tree.root, pyproject) else tomlkit.dumps(pyproject).encode()
+        content = _project_file(variant, tree.root, pyproject)
         named = (each for each in named_though_ignored(tree, pyproject) if each not in placed.dropped)
         additions = {**{each: each for each in named}, **placed.additions}
         # hatch.toml is folded into pyproject.toml, whose tables it would replace.
@@ -311,6 +314,30 @@ class _Stage(NamedTuple):
         return cls(folder, pyproject)
 
 
+def _project_file(variant: BuildVariant, root: Path, pyproject: Mapping[str, Any]) -> bytes | None:
+    """The pyproject.toml of a stage; None if the project's own says the same.
+
+    If publish-all only adds the version for poetry-core, the rest stays as it is written, as with our backend around it.
+    """
+    dynamic = variant.dynamic_pyproject
+    if says_the_same(root, pyproject):
+        return None
+    if (
+        backend_of(pyproject) is Backend.POETRY_CORE
+        and dynamic is not None
+        and pyproject == variant.pyproject
+        and says_the_same(root, dynamic)
+    ):
+        text = (root / "pyproject.toml").read_bytes().decode()
+        stated = None if asks_us(loads(text)) else table(dynamic, "tool", "poetry").get("version")
+        if stated is None:
+            with contextlib.suppress(VersionError):
+                return with_static_version(text, variant.version).encode()
+        elif canonicalize_version(stated) == canonicalize_version(variant.version):
+            return None
+    return tomlkit.dumps(pyproject).encode()
+
+
 def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
     """The ways in which a variant can get its version, best first: a pyproject, and the version for tools.
 
@@ -319,9 +346,9 @@ def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
     differs in a reproducible build.
     """
     static = (variant, variant.version)
-    if variant.dynamic_pyproject is None or (
-        variant.name is not None and backend_of(variant.pyproject) in IN_PROCESS
-    ):
+    backend = backend_of(variant.pyproject)
+    is_told = backend is Backend.POETRY_CORE or (backend is Backend.HATCHLING and variant.name is not None)
+    if variant.dynamic_pyproject is None or is_told:
         return [static]
     dynamic = replace(variant, pyproject=variant.dynamic_pyproject)
     by_itself = [(dynamic, None)] if variant.version_from_backend else []
