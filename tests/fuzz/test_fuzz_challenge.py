@@ -16,7 +16,7 @@ from publish_all._secret import Secret
 from publish_all.errors import CredentialError
 from publish_all.repositories.oci_layout import parse_place
 from publish_all.repositories.oci_registry import OciRegistry
-from publish_all.repositories.oci_replies import Login
+from publish_all.repositories.replies import Login
 
 CHALLENGES = (
     b'Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:user/image:pull"',

@@ -12,8 +12,7 @@ from test_fuzz_oci import ENTRY, PIECES
 
 from publish_all.builders.manifest import check_manifest, read_manifest
 from publish_all.errors import ConfigurationError, UsageError
-from publish_all.repositories.oci_layout import merge
-from publish_all.repositories.oci_receipt import joined, read_receipt, render_receipt
+from publish_all.repositories.oci_layout import joined, merge, read_receipt, render_receipt
 
 RECEIPT = {
     "schema": 1,

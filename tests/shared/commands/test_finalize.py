@@ -21,10 +21,11 @@ from publish_all.repositories.oci_layout import (
     SIZE,
     TITLE,
     Entry,
+    PushedRelease,
+    ReceiptFile,
     digest_of,
     render_file,
 )
-from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
 from publish_all.repositories.oci_registry import Manifest
 from publish_all.repositories.repository import ReleaseOutcome
 

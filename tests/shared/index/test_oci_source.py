@@ -25,7 +25,7 @@ from publish_all.repositories.oci_layout import (
     parse_place,
 )
 from publish_all.repositories.oci_registry import OciRegistry
-from publish_all.repositories.oci_replies import Login
+from publish_all.repositories.replies import Login
 
 KINDLING = canonicalize_name("kindling-synapse")
 REPOSITORY = "sep/kindling_synapse"

@@ -12,8 +12,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publish_all.errors import RepositoryError
-from publish_all.repositories.fetch import ensure_provenance, files_of, read_chunks, store
-from publish_all.repositories.simple_pages import IndexFile, ProjectPage
+from publish_all.repositories.simple_pages import (
+    IndexFile,
+    ProjectPage,
+    ensure_provenance,
+    files_of,
+    read_chunks,
+    store,
+)
 
 DEMO, ONE = canonicalize_name("demo"), Version("1.0")
 

@@ -22,8 +22,13 @@ from publish_all.config.model import RepositoryConfig, Scope
 from publish_all.credentials.credential_source import Purpose
 from publish_all.errors import ConfigurationError, CredentialError, RepositoryError
 from publish_all.repositories.oci import ROUNDS, OciRepository
-from publish_all.repositories.oci_layout import ARTIFACT_TYPE, INDEX_TYPE, digest_of
-from publish_all.repositories.oci_receipt import ReceiptFile, read_receipt
+from publish_all.repositories.oci_layout import (
+    ARTIFACT_TYPE,
+    INDEX_TYPE,
+    ReceiptFile,
+    digest_of,
+    read_receipt,
+)
 from publish_all.results import FileState
 
 NAME = "sep/kindling"

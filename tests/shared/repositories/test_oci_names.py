@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from publish_all.repositories.fetch import architecture_of
 from publish_all.repositories.oci_layout import (
     PlaceError,
     filename_of,
@@ -14,6 +13,7 @@ from publish_all.repositories.oci_layout import (
     tag_of,
     version_of,
 )
+from publish_all.repositories.simple_pages import architecture_of
 
 KINDLING = canonicalize_name("kindling-synapse")
 

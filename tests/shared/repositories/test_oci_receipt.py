@@ -8,10 +8,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publish_all.errors import UsageError
-from publish_all.repositories.oci_layout import Entry, digest_of
-from publish_all.repositories.oci_receipt import (
+from publish_all.repositories.oci_layout import (
+    Entry,
     PushedRelease,
     ReceiptFile,
+    digest_of,
     joined,
     read_receipt,
     render_receipt,

@@ -13,7 +13,7 @@ from publish_all._secret import Secret
 from publish_all.credentials.docker import IDENTITY_USER
 from publish_all.repositories.oci_layout import INDEX_TYPE, digest_of, parse_place
 from publish_all.repositories.oci_registry import Manifest, OciRegistry
-from publish_all.repositories.oci_replies import Login, RefusedError, UnauthorizedError
+from publish_all.repositories.replies import Login, RefusedError, UnauthorizedError
 
 ADA = Login(username="ada", secret=Secret("ghp_ada"), origin="environment variable GITHUB_TOKEN")
 BOB = Login(username="bob", secret=Secret("ghp_bob"), origin="keyring")

@@ -6,7 +6,7 @@ import pytest
 
 from publish_all._http import Reply
 from publish_all._secret import Secret
-from publish_all.repositories.oci_replies import Asked, Login, UnauthorizedError, fine_grained, refusal
+from publish_all.repositories.replies import Asked, Login, UnauthorizedError, fine_grained, refusal
 
 TOKEN = "ghp_0123456789abcdef"  # not a real one
 

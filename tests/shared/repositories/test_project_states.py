@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from publish_all.findings import Severity
-from publish_all.repositories.project_states import PROJECT_LIMIT, against_new_files
+from publish_all.repositories.legacy import PROJECT_LIMIT, against_new_files
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=timezone.utc)

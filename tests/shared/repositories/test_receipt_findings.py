@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from publish_all.errors import UsageError
-from publish_all.repositories.oci_receipt import read_receipt
+from publish_all.repositories.oci_layout import read_receipt
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"schema": 1, "kind": "publish-all manifest", "releases": []}'])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # a folder needs neither network nor credential
     from publish_all.credentials.credential_source import Credentials
     from publish_all.credentials.prompt import Ask
     from publish_all.repositories.oci import OciRepository
-    from publish_all.repositories.oci_receipt import ReceiptFile
+    from publish_all.repositories.oci_layout import ReceiptFile
 
 DEFAULT = "pypi"
 _MIRRORS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")

@@ -16,11 +16,11 @@ from publish_all.diagnoses import findings_of
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.reporting.text import count
 from publish_all.repositories import oci_layout as layout
-from publish_all.repositories.fetch import architecture_of
 from publish_all.repositories.oci import OciRepository
-from publish_all.repositories.oci_receipt import PushedRelease, joined, read_receipt
+from publish_all.repositories.oci_layout import PushedRelease, joined, read_receipt
 from publish_all.repositories.oci_registry import Manifest
 from publish_all.repositories.repository import ReleaseOutcome, in_parallel
+from publish_all.repositories.simple_pages import architecture_of
 from publish_all.upload.workers import Attempts, Cancellation, Clock, RetryPolicy
 
 _CONFLICT = "files with the same names and other content already exist; nothing was listed"

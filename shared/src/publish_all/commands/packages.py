@@ -40,9 +40,8 @@ from publish_all.events import Found, Listener, Note, StepStarted, ignore
 from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.reporting.text import count
 from publish_all.repositories.directory import replace_file
-from publish_all.repositories.fetch import files_of, not_there
 from publish_all.repositories.repository import in_parallel
-from publish_all.repositories.simple_pages import IndexFile
+from publish_all.repositories.simple_pages import IndexFile, files_of, not_there
 from publish_all.variants.resolve import resolve_variants
 
 REQUIREMENTS = "requirements.txt"

@@ -29,8 +29,8 @@ from publish_all.errors import BuildError, CheckError, PublishAllError, UsageErr
 from publish_all.events import Found, Listener, Note, StepStarted
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import count
-from publish_all.repositories.fetch import NotThereError
 from publish_all.repositories.repository import Repository
+from publish_all.repositories.simple_pages import NotThereError
 from publish_all.results import CheckedSubject, CheckSummary
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import RepositoryPlan, plan

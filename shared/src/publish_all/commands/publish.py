@@ -60,7 +60,7 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     opened = open_connection(config, options.connection, listener=listener)
     receipt = None
     if options.receipt is not None:
-        from publish_all.repositories.oci_receipt import ReceiptFile
+        from publish_all.repositories.oci_layout import ReceiptFile
 
         receipt = ReceiptFile(options.receipt)
         if not options.dry_run:

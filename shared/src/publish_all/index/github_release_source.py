@@ -19,7 +19,7 @@ from publish_all.findings import Finding
 from publish_all.index.cache import Recent
 from publish_all.index.index_source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.github_release import Asset, GitHubReleaseRepository
-from publish_all.repositories.oci_replies import RefusedError
+from publish_all.repositories.replies import RefusedError
 from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 

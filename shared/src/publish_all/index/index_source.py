@@ -15,8 +15,7 @@ from packaging.utils import (
 from publish_all._http import BasicAuth, Download
 from publish_all.errors import PublishAllError
 from publish_all.findings import Finding
-from publish_all.repositories.fetch import read_chunks, store
-from publish_all.repositories.simple_pages import IndexFile, ProjectPage
+from publish_all.repositories.simple_pages import IndexFile, ProjectPage, read_chunks, store
 
 Visitor: TypeAlias = BasicAuth | None
 """The user name and password in a client's request; None without them."""

@@ -20,7 +20,7 @@ from publish_all.index.index_source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import version_of
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
-from publish_all.repositories.oci_replies import Login, RefusedError, UnauthorizedError, WhoAsks
+from publish_all.repositories.replies import Login, RefusedError, UnauthorizedError, WhoAsks
 from publish_all.repositories.simple_pages import ProjectPage
 
 Own: TypeAlias = Callable[[NormalizedName | None], Login | None]

@@ -40,7 +40,6 @@ from publish_all.distributions.distribution import (
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, RepositoryError
 from publish_all.findings import Finding
-from publish_all.repositories import fetch
 from publish_all.repositories import simple_pages as pages
 from publish_all.repositories.repository import (
     Capabilities,
@@ -122,11 +121,11 @@ class DirectoryRepository:
             with self._explained():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if (
-                    _write(part, fetch.read_chunks(distribution.path), progress)
+                    _write(part, pages.read_chunks(distribution.path), progress)
                     != distribution.digests.sha256
                 ):
                     message = f"{distribution.path} was changed after it was read and checked."
-                    raise fetch.as_error(self._found(known.FILE_CHANGED, message))
+                    raise pages.as_error(self._found(known.FILE_CHANGED, message))
                 with self._locked():
                     state = self._state(distribution)
                     if state is FileState.ABSENT:
@@ -177,11 +176,11 @@ class DirectoryRepository:
         own = self._folder(project)
         found = self._listed(project, version)
         return tuple(
-            fetch.store(fetch.read_chunks(own / each.filename), each, folder, self.name) for each in found
+            pages.store(pages.read_chunks(own / each.filename), each, folder, self.name) for each in found
         )
 
     def _listed(self, project: NormalizedName, version: Version) -> tuple[pages.IndexFile, ...]:
-        return fetch.files_of(self._page(project), project, version, self.name)
+        return pages.files_of(self._page(project), project, version, self.name)
 
     def _page(self, project: NormalizedName) -> pages.ProjectPage | None:
         """The page that readers see, which may not list all files of the folder. Raises `RepositoryError`."""
@@ -252,7 +251,7 @@ class DirectoryRepository:
             return stated
         for each in there:
             same = each.suffix == stated.suffix and release_of(each.name) == release_of(stated.name)
-            if same and fetch.architecture_of(each.name) == fetch.architecture_of(stated.name):
+            if same and pages.architecture_of(each.name) == pages.architecture_of(stated.name):
                 return each
         return stated
 
@@ -345,7 +344,7 @@ class DirectoryRepository:
                     f"Another process has been writing to {self.root} for {self._lock_timeout:.0f} seconds."
                 )
                 finding = self._found(known.FOLDER_BUSY, message)
-            found = fetch.as_error(finding)
+            found = pages.as_error(finding)
             found.retryable = isinstance(error, TimeoutError)
             raise found from error
 

@@ -25,8 +25,7 @@ from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError
-from publish_all.repositories.oci_replies import RefusedError, UnauthorizedError, broken
-from publish_all.repositories.replies import ensure_host, retry_after
+from publish_all.repositories.replies import RefusedError, UnauthorizedError, broken, ensure_host, retry_after
 from publish_all.repositories.repository import Removal
 
 PAUSE = 1.0

@@ -36,9 +36,8 @@ from publish_all.distributions.distribution import Distribution, DistributionKin
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding, Severity
 from publish_all.repositories.bodies import FileBody, FileChangedError
-from publish_all.repositories.fetch import files_of, not_there, store
 from publish_all.repositories.github_api import GIVE_CREDENTIAL, PAUSE, GitHubApi
-from publish_all.repositories.oci_replies import RefusedError
+from publish_all.repositories.replies import RefusedError
 from publish_all.repositories.repository import (
     Capabilities,
     Look,
@@ -52,7 +51,7 @@ from publish_all.repositories.repository import (
     filled_url,
     no_progress,
 )
-from publish_all.repositories.simple_pages import IndexFile, ProjectPage
+from publish_all.repositories.simple_pages import IndexFile, ProjectPage, files_of, not_there, store
 from publish_all.results import FileState
 
 MOST_ASSETS = 1000

@@ -35,12 +35,10 @@ from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.findings import Finding
 from publish_all.repositories import oci_layout as layout
 from publish_all.repositories.bodies import FileBody, FileChangedError
-from publish_all.repositories.fetch import architecture_of, as_error, not_there, store
 from publish_all.repositories.github_api import PACKAGE_RIGHTS, GitHubApi, package_deletion
-from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
+from publish_all.repositories.oci_layout import PushedRelease, ReceiptFile
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
-from publish_all.repositories.oci_replies import Login, RefusedError
-from publish_all.repositories.replies import ensure_host
+from publish_all.repositories.replies import Login, RefusedError, ensure_host
 from publish_all.repositories.repository import (
     Capabilities,
     Look,
@@ -55,6 +53,7 @@ from publish_all.repositories.repository import (
     in_parallel,
     no_progress,
 )
+from publish_all.repositories.simple_pages import architecture_of, as_error, not_there, store
 from publish_all.results import FileState
 
 ROUNDS = 8

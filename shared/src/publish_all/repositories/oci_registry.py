@@ -38,7 +38,7 @@ from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url
 from publish_all.credentials.docker import IDENTITY_USER
 from publish_all.repositories import oci_layout as layout
-from publish_all.repositories.oci_replies import (
+from publish_all.repositories.replies import (
     Asked,
     Login,
     RefusedError,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # a folder needs none of them
     from publish_all._http import Session
     from publish_all.attestations.attestation import Signer
     from publish_all.credentials.credential_source import Credentials
-    from publish_all.repositories.oci_receipt import ReceiptFile
+    from publish_all.repositories.oci_layout import ReceiptFile
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -26,9 +26,9 @@ from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding
 from publish_all.repositories import simple_pages as pages
-from publish_all.repositories.fetch import ensure_provenance, files_of, store
 from publish_all.repositories.replies import retry_after
 from publish_all.repositories.repository import in_parallel
+from publish_all.repositories.simple_pages import ensure_provenance, files_of, store
 from publish_all.results import FileState
 
 COMPARE_LIMIT = 32 * 1024 * 1024
