@@ -27,7 +27,6 @@ from publish_all.config.kinds import LEGACY, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.credential_source import (
-    Credential,
     CredentialKind,
     CredentialRequest,
     Credentials,
@@ -54,7 +53,7 @@ from publish_all.repositories.repository import (
     no_progress,
 )
 from publish_all.repositories.simple_index import SimpleIndex, index_candidates, misdirected
-from publish_all.repositories.simple_pages import IndexFile, ProjectPage
+from publish_all.repositories.simple_pages import ProjectPage
 from publish_all.results import FileState
 
 if TYPE_CHECKING:
@@ -93,15 +92,9 @@ class LegacyRepository:
     def __post_init__(self) -> None:
         self.name = self.config.name
         self._url = without_userinfo(filled_url(self.config))
-
-    @property
-    def url(self) -> str:
-        return shown_url(self._url)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The limits of PyPI: several uploads that open a release at the same time fail, and so do more than four uploads to one release."""
-        return Capabilities(
+        # The limits of PyPI: several uploads that open a release at the same time fail, and so do more than four
+        # uploads to one release.
+        self.capabilities = Capabilities(
             opens_alone=True,
             parallel_per_release=4,
             parallel=16,
@@ -109,6 +102,10 @@ class LegacyRepository:
             public=self.config.public,
             creates_alone=self.config.public,
         )
+
+    @property
+    def url(self) -> str:
+        return shown_url(self._url)
 
     # --- preflight
 
@@ -124,16 +121,19 @@ class LegacyRepository:
         if wrong is not None:
             return (wrong,)
         findings: list[Finding] = []
-        for attempt in self._probes(releases):
-            if brief and attempt.credential is not None and self._has_its_index(attempt.url):
-                continue
-            outcome = self._probe(attempt)
-            if outcome.status is FileState.UNAUTHORIZED:
-                raise self._credential_error(outcome, attempt)
-            findings += outcome.findings
+        asked: set[object] = set()
         for each in releases:
-            credential = self.credentials.plausible(self._request(each.project))
+            request = self._request(each.project)
+            credential = self.credentials.plausible(request)
             findings += self.attester.preflight(each.distributions, credential)
+            attempt = Attempt(self.name, request.url, credential)
+            if brief and credential is not None and self._has_its_index(attempt.url):
+                continue
+            # Once for each URL and credential that the releases would be uploaded with.
+            who = (credential.username, credential.secret) if credential is not None else None
+            if (request.url, who) not in asked:
+                asked.add((request.url, who))
+                findings += self._probe(attempt).findings
         return tuple(dict.fromkeys(findings))
 
     def expect(self, projects: Mapping[NormalizedName, bool]) -> tuple[Finding, ...]:
@@ -153,16 +153,6 @@ class LegacyRepository:
         )
         return (needs_pending(new, message, url=self._url, where=self.name),)
 
-    def _probes(self, releases: tuple[Release, ...]) -> tuple[Attempt, ...]:
-        """One attempt for each URL and credential that the releases would be uploaded with."""
-        attempts: dict[object, Attempt] = {}
-        for project in dict.fromkeys(each.project for each in releases):
-            request = self._request(project)
-            found = self.credentials.plausible(request)
-            who = (found.username, found.secret) if found is not None else None
-            attempts.setdefault((request.url, who), Attempt(self.name, request.url, found))
-        return tuple(attempts.values())
-
     def _has_its_index(self, url: str) -> bool:
         roots = (self.config.index_url,) if self.config.index_url else index_candidates(url)
         return all(origin(root) == origin(url) for root in roots)
@@ -181,29 +171,28 @@ class LegacyRepository:
             message = f"{attempt.url} answers {reply.status} to an upload without a file."
             return attempt.outcome(FileState.UPLOADED, known.UPLOAD_API_DOUBTFUL, message)
         outcome = classify(reply, attempt, now=self.clock())
+        if reply.status in {400, 409, 411, 413, 415, 422}:
+            return UploadOutcome(status=FileState.UPLOADED)
+        if outcome.status is FileState.UNAUTHORIZED:
+            if minted_later:
+                return UploadOutcome(status=FileState.UPLOADED)
+            if attempt.credential is None:
+                request = self._request(None)
+                raise explain_missing(request, self.credentials.trace(request))
+            first = outcome.findings[0]
+            message = f"{first.message} ({first.where})"
+            raise CredentialError(message, hint=first.hint, findings=outcome.findings)
         if outcome.status in {FileState.FAILED, FileState.UNCLEAR}:
-            finding = outcome.findings[0]
+            first = outcome.findings[0]
             raise HttpError(
-                finding.message,
+                first.message,
                 failure=Failure.STATUS,
                 url=shown_url(reply.url),
-                hint=finding.hint or "The problem may be temporary: run again.",
+                hint=first.hint,
                 retryable=True,
                 retry_after=outcome.retry_after,
             )
-        speaks = reply.status in {400, 409, 411, 413, 415, 422}
-        if speaks or (minted_later and outcome.status is FileState.UNAUTHORIZED):
-            return UploadOutcome(status=FileState.UPLOADED)
         return outcome
-
-    def _credential_error(self, outcome: UploadOutcome, attempt: Attempt) -> CredentialError:
-        if attempt.credential is None:
-            request = self._request(None)
-            return explain_missing(request, self.credentials.trace(request))
-        finding = outcome.findings[0]
-        return CredentialError(
-            f"{finding.message} ({finding.where})", hint=finding.hint, findings=outcome.findings
-        )
 
     # --- upload
 
@@ -214,7 +203,10 @@ class LegacyRepository:
         try:
             # Before a token is minted: a mint uses up a pending publisher, even if no upload follows.
             attestations = self.attester.attest(distribution, self.credentials.plausible(request))
-            credential = self._fresh(request)
+            credential = self.credentials.get(request)
+            expires = credential.expires if credential is not None else None
+            if expires is not None and expires - self.clock() <= EXPIRY_MARGIN:
+                credential = self.credentials.renew(request) or credential
             if credential is not None and credential.kind is CredentialKind.TRUSTED_PUBLISHING:
                 ensure_covers(credential, request, self._by_identity)
             if attestations:
@@ -232,13 +224,6 @@ class LegacyRepository:
         except HttpError as error:
             return lost(error, attempt, body_sent=False)
         return outcome
-
-    def _fresh(self, request: CredentialRequest) -> Credential | None:
-        credential = self.credentials.get(request)
-        expires = credential.expires if credential is not None else None
-        if expires is not None and expires - self.clock() <= EXPIRY_MARGIN:
-            return self.credentials.renew(request) or credential
-        return credential
 
     def _upload(
         self, attempt: Attempt, attestations: Sequence[Attestation], progress: Progress
@@ -331,33 +316,25 @@ class LegacyRepository:
         if not listing.known:
             return Look(possible=False, findings=listing.findings)
         page = listing.page
-        doubts = [*self._doubts(states)]
-        final = page is not None and page.status == "quarantined" and FileState.ABSENT in states.values()
-        if page is not None and final:
-            doubts += project_state(page, release, repository=self.name)
-        elif page is not None:
-            doubts += self._without_provenance(page)
-        return Look(states=states, final=final, findings=tuple(doubts))
-
-    def _without_provenance(self, page: ProjectPage) -> Iterator[Finding]:
-        """A note for files that were uploaded with attestations, if the index does not list these."""
-        names = [
-            each.filename
-            for each in page.files
-            if each.filename in self._attested and each.provenance is None
-        ]
-        if names:
-            message = f"{self.name} lists no provenance for {', '.join(names)}, uploaded with attestations."
-            yield known.PROVENANCE_MISSING.found(message, where=self.name)
-
-    def _doubts(self, states: Mapping[str, FileState]) -> Iterator[Finding]:
+        doubts = []
         for name, state in states.items():
             if state is FileState.UNKNOWN:
                 message = f"The index of {self.name} lists {name} without a hash."
-                yield known.INDEX_WITHOUT_HASHES.found(message, where=self.url)
+                doubts.append(known.INDEX_WITHOUT_HASHES.found(message, where=self.url))
             elif state is FileState.INCOMPLETE:
                 message = f"The index of {self.name} lists {name}, but the file itself does not exist."
-                yield known.LISTED_NOT_THERE.found(message, where=self.url)
+                doubts.append(known.LISTED_NOT_THERE.found(message, where=self.url))
+        final = page is not None and page.status == "quarantined" and FileState.ABSENT in states.values()
+        if page is not None and final:
+            doubts += project_state(page, release, repository=self.name)
+        bare = (
+            {each.filename for each in page.files if each.provenance is None} if page is not None else set()
+        )
+        if bare & self._attested:
+            names = ", ".join(sorted(bare & self._attested))
+            message = f"{self.name} lists no provenance for {names}, uploaded with attestations."
+            doubts.append(known.PROVENANCE_MISSING.found(message, where=self.name))
+        return Look(states=states, final=final, findings=tuple(doubts))
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         return self.index(project).fetch(project, version, folder)
@@ -399,9 +376,6 @@ class LegacyRepository:
     def index(self, project: NormalizedName) -> SimpleIndex:
         """The index of a project: one for all, unless the upload URL has the project's name in it."""
         upload_url = _with_name(self._url, project)
-        known_index = self._indexes.get(upload_url)
-        if known_index is not None:
-            return known_index
         stated = self.config.index_url
         index = SimpleIndex(
             root=_with_name(stated, project) if stated else None,
@@ -411,7 +385,7 @@ class LegacyRepository:
             session=self.session,
             credentials=self.credentials,
         )
-        # Another thread may have been faster; then its index is used, which may already know its URL.
+        # An index that is known already may have found its URL.
         return self._indexes.setdefault(upload_url, index)
 
     def _request(self, project: NormalizedName | None) -> CredentialRequest:
@@ -485,9 +459,25 @@ def against_new_files(
         reason = _because(next((each.yanked for each in listed if each.yanked), None))
         message = f"All files of {release} on {repository} are yanked{reason}."
         yield known.RELEASE_YANKED.found(message, where=repository)
-    if public:
-        yield from _age(listed, release, len(missing), repository, now)
-        yield from _space(page, release, sum(each.size for each in missing), repository)
+    if not public:
+        return
+    times = [time for each in listed if (time := _seconds(each.upload_time)) is not None]
+    age = now - min(times, default=now)
+    begun = f"{release} on {repository} is {int(age / _DAY)} days old"
+    what = f"{len(missing)} of these files are missing there."
+    if age > _CLOSED:
+        message = f"{begun} and no longer accepts files; {what}"
+        yield known.RELEASE_CLOSED.found(message, where=repository)
+    elif age >= _CLOSING:
+        message = f"{begun}. After 14 days it accepts no more files; {what}"
+        hint = "Upload all files of the release before then."
+        yield known.RELEASE_CLOSED.found(message, where=repository, hint=hint, severity=Severity.WARNING)
+    total = sum(each.size or 0 for each in (*page.files, *missing))
+    if total > 0.9 * PROJECT_LIMIT:
+        message = f"With these files, {release.project} on {repository} uses {total / 1024**3:.1f} of 10 GiB."
+        if total > PROJECT_LIMIT:
+            message += " The index refuses them unless the limit of the project was raised."
+        yield known.PROJECT_FULL.found(message, where=repository)
 
 
 def project_state(
@@ -509,23 +499,6 @@ def _because(reason: str | None) -> str:
     return f" ({plain(reason).rstrip('.')})" if reason else ""
 
 
-def _age(
-    listed: Sequence[IndexFile], release: Release, missing: int, repository: str, now: float
-) -> Iterator[Finding]:
-    times = [time for each in listed if (time := _seconds(each.upload_time)) is not None]
-    age = now - min(times, default=now)
-    begun = f"{release} on {repository} is {int(age / _DAY)} days old"
-    if age > _CLOSED:
-        message = f"{begun} and no longer accepts files; {missing} of these files are missing there."
-        yield known.RELEASE_CLOSED.found(message, where=repository)
-    elif age >= _CLOSING:
-        message = (
-            f"{begun}. After 14 days it accepts no more files; {missing} of these files are missing there."
-        )
-        hint = "Upload all files of the release before then."
-        yield known.RELEASE_CLOSED.found(message, where=repository, hint=hint, severity=Severity.WARNING)
-
-
 def _seconds(time: str | None) -> float | None:
     """An `upload-time` (PEP 700: always UTC) as Unix time. Fractions of a second do not matter here."""
     with suppress(ValueError):
@@ -533,13 +506,3 @@ def _seconds(time: str | None) -> float | None:
             datetime.strptime((time or "")[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
         )
     return None
-
-
-def _space(page: ProjectPage, release: Release, more: int, repository: str) -> Iterator[Finding]:
-    total = sum(each.size or 0 for each in page.files) + more
-    if total <= 0.9 * PROJECT_LIMIT:
-        return
-    message = f"With these files, {release.project} on {repository} uses {total / 1024**3:.1f} of 10 GiB."
-    if total > PROJECT_LIMIT:
-        message += " The index refuses them unless the limit of the project was raised."
-    yield known.PROJECT_FULL.found(message, where=repository)
