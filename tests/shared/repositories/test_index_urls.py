@@ -44,13 +44,13 @@ def test_an_index_of_the_whole_host_is_not_tried_for_one_repository_of_many():
     [
         ("https://pypi.pkg.github.com/sep/", "PA443", "-r github"),
         ("https://upload.pkg.github.com/sep/kindling", "PA443", "-r github"),
-        ("https://pypi.org/simple/", "PA441", "https://upload.pypi.org/legacy/"),
-        ("https://pypi.org/simple", "PA441", "https://upload.pypi.org/legacy/"),
-        ("https://test.pypi.org/simple/", "PA441", "https://test.pypi.org/legacy/"),
+        ("https://pypi.org/simple/", "PA441", "`-r pypi`"),
+        ("https://pypi.org/simple", "PA441", "`-r pypi`"),
+        ("https://test.pypi.org/simple/", "PA441", "`-r testpypi`"),
         ("https://devpi.example/root/dev/+simple/", "PA441", "https://devpi.example/root/dev/"),
         ("https://corp.example/simple/", "PA441", "often https://corp.example/, "),
         ("https://pkgs.dev.azure.com/o/_packaging/f/pypi/simple/", "PA441", "https://pkgs.dev.azure.com/o/_packaging/f/pypi/upload/"),
-        ("https://pypi.org/legacy/", "PA442", "https://upload.pypi.org/legacy/"),
+        ("https://pypi.org/legacy/", "PA442", "`-r pypi`"),
         ("https://pypi.org/", "PA442", "-r pypi"),
     ],
 )  # fmt: skip

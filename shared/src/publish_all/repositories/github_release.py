@@ -168,15 +168,12 @@ class GitHubReleaseRepository:
         Raises `HttpError` and `CredentialError`.
         """
         del brief  # it is one small request
-        names: dict[Version, set[str]] = {}
         findings: list[Finding] = []
         for each in releases:
-            self._planned.setdefault(each.version, set()).update(file.filename for file in each.distributions)
-            names.setdefault(each.version, set()).update(_names(each))
+            self._planned.setdefault(each.version, set()).update(_names(each))
             findings += [found for file in each.distributions for found in self._against(file)]
-        findings += [
-            found for version, all_of_it in names.items() for found in self._room(version, all_of_it)
-        ]
+        for version in dict.fromkeys(each.version for each in releases):
+            findings += self._room(version, self._planned[version])
         about = self.api.get("")
         if about is None:
             message = f"{self.name} has no repository {self.url}, or the credential has no access to it."
@@ -307,13 +304,13 @@ class GitHubReleaseRepository:
         if before is not None:
             content = self.api.get(f"/releases/{before.id}")
             if content is not None:
-                self._releases[version] = found = self._release(content)
-                return found
+                self._releases[version] = self._release(content)
+                return self._releases[version]
             self._releases.pop(version, None)
-        all_of_them = self._find(version)
-        if all_of_them:
-            self._releases[version] = all_of_them[0]
-        return all_of_them[0] if all_of_them else None
+        found = next(iter(self._find(version)), None)
+        if found is not None:
+            self._releases[version] = found
+        return found
 
     def _find(self, version: Version) -> list[GitHubRelease]:
         """All releases of a version, the one to use first: a published one, else the draft that was made first.

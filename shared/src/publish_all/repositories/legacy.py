@@ -472,7 +472,7 @@ def against_new_files(
         message = f"{begun}. After 14 days it accepts no more files; {what}"
         hint = "Upload all files of the release before then."
         yield known.RELEASE_CLOSED.found(message, where=repository, hint=hint, severity=Severity.WARNING)
-    total = sum(each.size or 0 for each in (*page.files, *missing))
+    total = sum(each.size or 0 for each in page.files) + sum(each.size for each in missing)
     if total > 0.9 * PROJECT_LIMIT:
         message = f"With these files, {release.project} on {repository} uses {total / 1024**3:.1f} of 10 GiB."
         if total > PROJECT_LIMIT:

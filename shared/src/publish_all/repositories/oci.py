@@ -212,10 +212,7 @@ class OciRepository:
         there = index.entry(architecture_of(distribution.filename)) if index is not None else None
         if there is None:
             return FileState.ABSENT, ()
-        # The manifest is not downloaded if it is the one that we would write.
-        ours = (self._rendered(distribution, with_metadata=each) for each in (True, False))
-        same = next((content for content, entry in ours if entry.digest == there.digest), None)
-        manifest = layout.parse_manifest(same) if same is not None else package.file_manifest(there.digest)
+        manifest = package.file_manifest(there.digest)
         sha256 = distribution.digests.sha256
         if {each for each in (there.sha256, manifest.sha256 if manifest else None) if each} != {sha256}:
             return FileState.DIFFERENT, ()
@@ -367,9 +364,9 @@ class OciRepository:
     def _releases(self, package: OciPackage, version: Version) -> tuple[PackageRelease, ...]:
         """The manifests of a version, with one or several tags. Raises `RepositoryError` if there are no files."""
         versions = package.versions()
-        releases = package.releases([each for each in versions if each.version == version])
+        releases = package.releases([tag for tag, each in versions.items() if each == version])
         if not any(each.files for each in releases):
-            others = [str(each.version) for each in versions]
+            others = [str(each) for each in versions.values()]
             message = f"{self.name} has no files of {package.project} {version}"
             raise not_there(message, package.project, others, self.name)
         return releases

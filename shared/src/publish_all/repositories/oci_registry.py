@@ -78,13 +78,6 @@ class Manifest(NamedTuple):
     content: bytes
 
 
-class ReleaseTag(NamedTuple):
-    """A version of a project, and the tag that it has in the registry."""
-
-    version: Version
-    tag: str
-
-
 class PackageRelease(NamedTuple):
     """The files of one version in the registry. `digest` is that of the index: the same digest, the same release.
 
@@ -499,39 +492,42 @@ class OciPackage:
         except layout.LayoutError:
             return None
 
-    def versions(self) -> tuple[ReleaseTag, ...]:
-        """The versions of the project, oldest first; none where it is not there."""
-        return versions_of(self.tags())
+    def versions(self) -> dict[str, Version]:
+        """The tags of the versions of the project, oldest first; none where it is not there. Other tags are foreign."""
+        found = ((layout.version_of(tag), tag) for tag in self.tags())
+        return {tag: version for version, tag in sorted((v, tag) for v, tag in found if v is not None)}
 
-    def release(self, tag: ReleaseTag, *, known: PackageRelease | None = None) -> PackageRelease | None:
+    def release(self, tag: str, *, known: PackageRelease | None = None) -> PackageRelease | None:
         """The files of one version; None if it does not exist or is not a Python package.
 
         `known` is what it was before: if the tag still means the same, that is given back.
         """
-        found = self.manifest(tag.tag, unless=known.digest if known is not None else None)
+        found = self.manifest(tag, unless=known.digest if known is not None else None)
         if found is None or (known is not None and found.digest == known.digest):
             return known if found is not None else None
         try:
             index = layout.parse_index(found.content)
         except layout.LayoutError:
             return None
+        version = layout.version_of(tag)
+        assert version is not None  # noqa: S101 - it is the tag of a version
         files = (self._file(tag, each, index.yanked) for each in index.entries)
         source = index.annotations.get(layout.SOURCE)
         return PackageRelease(
             project=self.project,
-            version=tag.version,
-            tag=tag.tag,
+            version=version,
+            tag=tag,
             digest=found.digest,
             files=tuple(each for each in files if each is not None),
             source=source if source and source.startswith("https://") else None,
         )
 
     def releases(
-        self, tags: Sequence[ReleaseTag], *, known: Mapping[str, PackageRelease] | None = None
+        self, tags: Iterable[str], *, known: Mapping[str, PackageRelease] | None = None
     ) -> tuple[PackageRelease, ...]:
         """These versions, requested in parallel. `known` has the known versions by tag."""
         found = in_parallel(
-            lambda tag: self.release(tag, known=known.get(tag.tag) if known else None), tags, threads=THREADS
+            lambda tag: self.release(tag, known=known.get(tag) if known else None), [*tags], threads=THREADS
         )
         return tuple(each for each in found if each is not None)
 
@@ -564,11 +560,9 @@ class OciPackage:
         found = {digest: self.file_manifest(digest) for digest in silent}
         return {digest: each.sha256 for digest, each in found.items() if each is not None}
 
-    def _file(self, tag: ReleaseTag, entry: layout.Entry, yanked: str | None) -> IndexFile | None:
+    def _file(self, tag: str, entry: layout.Entry, yanked: str | None) -> IndexFile | None:
         """One file as it is listed; None for what can't be a file of this release."""
-        filename = layout.filename_of(
-            self.project, tag.tag, entry.architecture, entry.annotation(layout.TITLE)
-        )
+        filename = layout.filename_of(self.project, tag, entry.architecture, entry.annotation(layout.TITLE))
         if filename is None:
             return None
         sha256, size = entry.sha256, entry.size
@@ -590,12 +584,6 @@ class OciPackage:
             yanked=yanked,
             upload_time=entry.annotation(layout.CREATED),
         )
-
-
-def versions_of(tags: Iterable[str]) -> tuple[ReleaseTag, ...]:
-    """Those tags that are versions, oldest first; others (`latest`) are foreign."""
-    found = ((layout.version_of(tag), tag) for tag in tags)
-    return tuple(sorted(ReleaseTag(version, tag) for version, tag in found if version is not None))
 
 
 def _challenge_of(reply: Reply) -> Challenge | None:

@@ -308,31 +308,32 @@ def misdirected(upload_url: str) -> Finding | None:
     """An obvious problem with an upload URL, or None. Uses no network."""
     parts = urlsplit(upload_url)
     shown, host, path = shown_url(upload_url), (parts.hostname or "").lower(), parts.path.rstrip("/")
-    is_pypi = host in {"pypi.org", "www.pypi.org", "pypi.python.org"}
     if host == "pkg.github.com" or host.endswith(".pkg.github.com"):
         message = f"{shown} does not exist: GitHub Packages has no registry for Python packages."
         return known.GITHUB_HAS_NO_PYTHON.found(message, where=shown)
     if posixpath.basename(path) in {"simple", "+simple"}:
+        above = posixpath.dirname(path).rstrip("/")
+        upload = _with_path(upload_url, f"{above}/upload/" if "/_packaging/" in path else f"{above}/")
+        hint = (
+            f"Set the upload URL as `url`, often {upload}, and this one as `index-url`. "
+            "A [[tool.poetry.source]] or a uv index without publish-url is only for installing."
+        )
+        if host in _INDEXES:
+            hint = f"Publish with `-r {_INDEXES[host]}`."
         message = f"{shown} is a URL to install from; uploads need another URL."
-        above = posixpath.dirname(path)
-        if is_pypi:
-            hint = "PyPI's upload URL is https://upload.pypi.org/legacy/: publish with `-r pypi`."
-        elif host == "test.pypi.org":
-            hint = "TestPyPI's upload URL is https://test.pypi.org/legacy/: publish with `-r testpypi`."
-        elif "/_packaging/" in path and path.endswith("/pypi/simple"):
-            upload = _with_path(upload_url, f"{above}/upload/")
-            hint = f"The upload URL of Azure Artifacts is {upload}: set it as `url`, and this one as `index-url`."
-        else:
-            upload = _with_path(upload_url, f"{above.rstrip('/')}/")
-            hint = (
-                f"Set the upload URL as `url`, often {upload}, and this one as `index-url`. "
-                "A [[tool.poetry.source]] or a uv index without publish-url is only for installing."
-            )
         return known.INDEX_URL.found(message, where=shown, hint=hint)
-    if is_pypi:
-        hint = "Publish with `-r pypi`, whose URL is https://upload.pypi.org/legacy/"
-        return known.NO_UPLOAD_API.found(f"{shown} does not accept uploads.", where=shown, hint=hint)
+    if _INDEXES.get(host) == "pypi":
+        message, hint = f"{shown} does not accept uploads.", "Publish with `-r pypi`."
+        return known.NO_UPLOAD_API.found(message, where=shown, hint=hint)
     return None
+
+
+_INDEXES = {
+    "pypi.org": "pypi",
+    "www.pypi.org": "pypi",
+    "pypi.python.org": "pypi",
+    "test.pypi.org": "testpypi",
+}
 
 
 def _last_segment(url: str) -> str:

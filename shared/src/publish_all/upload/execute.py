@@ -5,7 +5,7 @@ A failed run is resumed by planning and checking the same files again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -145,8 +145,9 @@ class _RepositoryRun:
     remarks: dict[Finding, None] = field(default_factory=dict)
     # Files that the index will not list, however long we wait.
     lost: set[str] = field(default_factory=set)
-    # When a release that others wait for was first looked at, and the pause before the next look, in seconds.
-    waits: dict[str, tuple[float, float]] = field(default_factory=dict)
+    # The pause before the next look at the index, in seconds.
+    pause: float = _FIRST_PAUSE
+    verifies: bool = False
 
     def __post_init__(self) -> None:
         self.plan, self.repository = self.asked.plan, self.asked.plan.repository
@@ -155,6 +156,7 @@ class _RepositoryRun:
         self.files: dict[str, FileReport] = {}
         for file, (state, _) in zip(self.plan.files, self.asked.states, strict=True):
             self.files[file.filename] = file_report(file, state)
+        self.last_upload = self.clock.now()
         self.commits = dict.fromkeys(map(str, self.plan.releases), ReleaseOutcome(complete=False))
 
     def carry_out(self) -> RepositoryReport:
@@ -177,10 +179,12 @@ class _RepositoryRun:
         schedule = Schedule(
             self.plan, wanted, jobs=self.jobs, creates=self.asked.creates, may=self._may_start
         )
-        self._start(schedule)
-        while self.workers.running and not self.cancellation.aborting:
-            self.workers.wait()
+        while not self.cancellation.aborting:
             self._start(schedule)
+            if self.workers.running:
+                self.workers.wait()
+            elif not self._look_again():
+                break
         if self.plan.needs:
             self._tell_of_stopped()
         verified = self._verify()
@@ -258,6 +262,7 @@ class _RepositoryRun:
             finding = skipped_other_bytes(self.repository, file)
             result = replace(result, status=FileState.SKIPPED, findings=(finding,))
         self.files[file.filename] = result
+        self.last_upload, self.pause = self.clock.now(), _FIRST_PAUSE
         if result.status is FileState.SKIPPED:
             self._record(FileState.SKIPPED, [file])
         elif result.status.done:
@@ -321,9 +326,7 @@ class _RepositoryRun:
             self.unseen[str(release)] = release
             self.workers.submit(partial(self._ask, release), then=partial(self._seen, release))
 
-    def _ask(self, release: Release, pause: float = 0) -> Look:
-        if pause:
-            self.clock.wait(pause, self.cancellation.stopped)
+    def _ask(self, release: Release) -> Look:
         try:
             return self.repository.verify(release)
         except Exception as error:  # noqa: BLE001 - the files were sent: the run must end with its report
@@ -347,37 +350,38 @@ class _RepositoryRun:
             del self.unseen[str(release)]
         if release.member is not None and (different or (missing and look.final)):
             self.stopped.add(release.member)
-        elif missing and not look.final and self.seconds is not None:
-            self._look_again(release, missing, self.seconds)
 
-    def _look_again(self, release: Release, missing: Sequence[str], timeout: float) -> None:
-        """Check a release again if others wait for it. If it is not listed in time, they are stopped."""
-        if not any(
-            release.member in self.plan.needs.get(each.member, ()) and not self.commits[str(each)].complete
-            for each in self.plan.releases
-        ):
-            return
-        began, pause = self.waits.get(str(release), (self.clock.now(), _FIRST_PAUSE))
-        pause = min(pause, timeout - (self.clock.now() - began))
-        if pause <= 0 or self.cancellation.stopping:
-            self.stopped.add(release.member)
-            return
-        self.waits[str(release)] = (began, min(2 * pause, _LONGEST_PAUSE))
+    def _look_again(self) -> bool:
+        """Look once more at releases that the index does not list yet, after a pause. False if there is none or no time."""
+        if self.seconds is None or self.cancellation.stopping:
+            return False
+        if not self.verifies and not self.stopped.issuperset(each.member for each in self.plan.releases):
+            self.verifies = True
+            self.workers.listener(events.StepStarted(step="verify", detail=self.repository.name))
+        waiting = [each for each in self.unseen.values() if each.member not in self.stopped]
+        rest = self.seconds - (self.clock.now() - self.last_upload)
+        if not waiting or rest <= 0:
+            # Members that need these are not uploaded.
+            self.stopped |= {each.member for each in waiting if each.member is not None}
+            return False
+        pause, self.pause = min(self.pause, rest), min(2 * self.pause, _LONGEST_PAUSE)
+        names = (name for name, each in self.files.items() if each.visibility is FileState.PROPAGATING)
         self.workers.listener(
-            events.VerifyWaiting(repository=self.repository.name, missing=tuple(missing), seconds=pause)
+            events.VerifyWaiting(repository=self.repository.name, missing=tuple(names), seconds=pause)
         )
-        self.workers.submit(partial(self._ask, release, pause), then=partial(self._seen, release))
+
+        def look(_: object) -> None:
+            for each in waiting:
+                self._look(each)
+
+        # It waits in a worker, so that Ctrl-C gets through everywhere.
+        self.workers.submit(partial(self.clock.wait, pause, self.cancellation.stopped), then=look)
+        return True
 
     def _verify(self) -> bool:
-        """Whether the index lists all files with our bytes. Waits for members whose files are all uploaded."""
-        lacking: set[str | None] = set()
-        for each in self.plan.releases:
-            if not self.commits[str(each)].complete:
-                lacking.add(each.member)
-                self.unseen.pop(str(each), None)
+        """Whether the index lists all files with our bytes."""
+        lacking = {each.member for each in self.plan.releases if not self.commits[str(each)].complete}
         stopping = self.cancellation.stopping
-        if not stopping and not lacking.issuperset(each.member for each in self.plan.releases):
-            self._poll()
         told = [*self.remarks]
         unverified = []
         for file in self.plan.files:
@@ -396,37 +400,13 @@ class _RepositoryRun:
             if final and report.status in _OURS and report.visibility is FileState.UNCHECKED:
                 unverified.append(file)
         self._record(FileState.VISIBLE, self._in_state(*_OURS, seen=FileState.VISIBLE))
-        if not self.cancellation.stopping:
+        if not stopping:
             # There is no index: accepted uploads are the only information.
             self._record(FileState.UNVERIFIED, unverified)
         self._tell(told)
         # The index lists other bytes if they were kept.
         seen = all(each.visibility is FileState.VISIBLE for each in self.files.values())
         return not lacking and not stopping and self.seconds is not None and seen
-
-    def _poll(self) -> None:
-        """Check again until everything is listed, or the time is over. Never raises for answers of the index."""
-        if self.seconds is None:
-            return
-        workers, clock, stopped = self.workers, self.clock, self.cancellation.stopped
-        workers.listener(events.StepStarted(step="verify", detail=self.repository.name))
-        began, pause = clock.now(), _FIRST_PAUSE
-        while True:
-            workers.drain()
-            rest = self.seconds - (clock.now() - began)
-            if not self.unseen or rest <= 0 or stopped.is_set():
-                return
-            seconds = min(pause, rest)
-            names = (name for name, each in self.files.items() if each.visibility is FileState.PROPAGATING)
-            workers.listener(
-                events.VerifyWaiting(repository=self.repository.name, missing=tuple(names), seconds=seconds)
-            )
-            # In a worker, so that Ctrl-C gets through everywhere.
-            workers.submit(partial(clock.wait, seconds, stopped), then=lambda _: None)
-            workers.drain()
-            pause = min(pause * 2, _LONGEST_PAUSE)
-            for release in list(self.unseen.values()):
-                self._look(release)
 
     def _explain(self, filename: str, visibility: FileState) -> tuple[Finding, ...]:
         """Findings about the entry of a file in the index."""
