@@ -45,7 +45,7 @@ async def read(transfers: Transfers, file: RemoteFile | Path, *, byte_range: str
     """What comes, all of it; with what comes before a break left out."""
     body = await transfers.open(file, byte_range=byte_range, permitted=True)
     try:
-        return b"".join([piece async for piece in body.content(0, None)])
+        return b"".join([piece async for piece in body.pieces])
     finally:
         await body.close()
 
@@ -163,8 +163,8 @@ def test_readers_that_come_late_get_the_beginning_too(cache: BlobCache) -> None:
         file = remote()
         first = await transfers.open(file, byte_range=None, permitted=True)
         second = await transfers.open(file, byte_range=None, permitted=True)
-        got = b"".join([piece async for piece in first.content(0, None)])
-        late = b"".join([piece async for piece in second.content(0, None)])
+        got = b"".join([piece async for piece in first.pieces])
+        late = b"".join([piece async for piece in second.pieces])
         await first.close()
         await second.close()
         return got, late

@@ -100,7 +100,6 @@ def execute(
         uv_config = folder / "uv.toml"
         uv_config.write_text(tomlkit.dumps(dict(settings.uv)), encoding="utf-8")
         listener(Note(message=index.rule))
-        index.service.greet()
         with running(index.app, bound, stop=index.service.stop):
             try:
                 child = child_environment(

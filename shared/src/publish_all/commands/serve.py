@@ -86,7 +86,6 @@ def serve(
         address = f"{url}{options.base_path}/simple/"
         listener(Note(message=f"serving {', '.join(index.names)} at {address} (press Ctrl-C to stop)"))
         listener(Note(message=index.rule))
-        index.service.greet()
         line = json_line if log_as_json else text_line
         told: list[Tell] = [observe] if log is None else [observe, lambda fields: log(line(fields))]
         app = Watch(index.app, *told)

@@ -97,10 +97,6 @@ def same_etag(if_none_match: str | None, etag: str) -> bool:
     return any(each in {"*", etag} for each in stated)
 
 
-class NotSatisfiableError(ValueError):
-    """The range lies behind the end of the file."""
-
-
 def one_range(header: str | None) -> str | None:
     """A Range header that asks for one part of a file, which any source may be asked for; None for all others.
 
@@ -112,18 +108,14 @@ def one_range(header: str | None) -> str | None:
     return None if found[1] and found[2] and int(found[2]) < int(found[1]) else found[0].strip()
 
 
-def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First and last byte (inclusive) of the range that is asked for; None for the whole file.
+def byte_range(header: str | None, size: int) -> range | None:
+    """The bytes that are asked for; empty where the file ends before them, None for the whole file.
 
     Several ranges and invalid ranges are answered with the whole file, as RFC 9110 14.2 allows.
-    Raises `NotSatisfiableError`.
     """
     found = _RANGE.fullmatch(one_range(header) or "")
     if found is None:
         return None
-    first, last = int(found[1] or 0), min(int(found[2] or size), size - 1)
     if not found[1]:
-        first, last = max(size - int(found[2]), 0), size - 1
-    if first >= size or first > last:
-        raise NotSatisfiableError
-    return first, last
+        return range(max(size - int(found[2]), 0), size)
+    return range(int(found[1]), min(int(found[2] or size) + 1, size))

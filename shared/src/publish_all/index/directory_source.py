@@ -10,9 +10,8 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from publish_all.findings import Finding
 from publish_all.index.cache import Recent
-from publish_all.index.index_source import ServeError, Visitor
+from publish_all.index.index_source import IndexSource, ServeError, Visitor
 from publish_all.repositories.directory import DirectoryRepository
 from publish_all.repositories.simple_pages import (
     HTML_TYPE,
@@ -34,10 +33,8 @@ def make(repository: DirectoryRepository, *, own: bool) -> DirectorySource:
     return DirectorySource(repository.name, repository.root)
 
 
-class DirectorySource:
+class DirectorySource(IndexSource):
     """The index in a folder. `root` is the folder which holds `simple/`; anyone may read it."""
-
-    scope = None
 
     def __init__(self, name: str, root: Path) -> None:
         self.name = name
@@ -76,11 +73,6 @@ class DirectorySource:
     def ready(self) -> None:
         if self._root.exists() and not self._root.is_dir():
             raise ServeError(f"{self.name}: {self._root} is not a folder")
-
-    def oddities(self, project: NormalizedName) -> tuple[Finding, ...]:
-        """Empty: `publish` reports them when it writes the page."""
-        del project
-        return ()
 
     def _local(self, project: NormalizedName, filename: str) -> Path | None:
         path = self._folder / project / filename

@@ -18,9 +18,8 @@ from packaging.utils import NormalizedName
 from publish_all._http import BasicAuth, Download, Session
 from publish_all._http_errors import HttpError
 from publish_all._urls import origin, shown_url
-from publish_all.findings import Finding
 from publish_all.index.cache import Recent
-from publish_all.index.index_source import RemoteFile, ServeError, Visitor
+from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor
 from publish_all.repositories.simple_pages import ACCEPT, IndexFile, PageError, ProjectPage, parse_project
 
 NAME = "_fallback"
@@ -72,10 +71,8 @@ def private_patterns(stated: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in found if each))
 
 
-class FallbackSource:
+class FallbackSource(IndexSource):
     """An index that is read anonymously or with the credential of the fallback. No visitor's credential is sent there."""
-
-    scope = None
 
     def __init__(
         self,
@@ -137,11 +134,6 @@ class FallbackSource:
 
     def ready(self) -> None:
         """Always ready: private packages can be served without it."""
-
-    def oddities(self, project: NormalizedName) -> tuple[Finding, ...]:
-        """None: others look after it."""
-        del project
-        return ()
 
     def _fetch(self, project: NormalizedName) -> ProjectPage | None:
         url = self._fallback.page_url(project)

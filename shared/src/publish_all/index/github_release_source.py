@@ -15,9 +15,8 @@ from publish_all._http import Download
 from publish_all._http_errors import HttpError
 from publish_all.distributions.distribution import release_of
 from publish_all.errors import CredentialError
-from publish_all.findings import Finding
 from publish_all.index.cache import Recent
-from publish_all.index.index_source import RemoteFile, ServeError, Visitor
+from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor
 from publish_all.repositories.github_release import Asset, GitHubReleaseRepository
 from publish_all.repositories.replies import RefusedError
 from publish_all.repositories.repository import in_parallel
@@ -35,10 +34,8 @@ def make(repository: GitHubReleaseRepository, *, own: bool) -> GitHubReleaseSour
     return GitHubReleaseSource(repository.reader(), own=own)
 
 
-class GitHubReleaseSource:
+class GitHubReleaseSource(IndexSource):
     """All files of all releases that are published. Those of a public repository are fetched from GitHub by clients."""
-
-    scope = None
 
     def __init__(
         self,
@@ -87,11 +84,6 @@ class GitHubReleaseSource:
 
     def ready(self) -> None:
         self._assets()
-
-    def oddities(self, project: NormalizedName) -> tuple[Finding, ...]:
-        """None: an asset is there or not."""
-        del project
-        return ()
 
     def _assets(self) -> Mapping[str, Asset]:
         """All files by name. Of several releases with the same file, the newest."""

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from packaging.utils import (
-    NormalizedName,
-)
+from packaging.utils import NormalizedName
 
 from publish_all._http import BasicAuth, Download
 from publish_all.errors import PublishAllError
@@ -60,13 +58,13 @@ class IndexSource(Protocol):
     fetched by the client itself.
     """
 
-    @property
-    def name(self) -> str:
-        """As configured; a part of the URLs of its files."""
+    name: str
+    """As configured; a part of the URLs of its files."""
 
     @property
     def scope(self) -> str | None:
         """Where a visitor's credential is sent: scheme and host; None if nowhere."""
+        return None
 
     def projects(self, visitor: Visitor) -> tuple[NormalizedName, ...]:
         """The projects that it has, as far as it tells."""
@@ -87,6 +85,8 @@ class IndexSource(Protocol):
 
     def oddities(self, project: NormalizedName) -> Iterable[Finding]:
         """Problems with the files of a project that its page does not show."""
+        del project
+        return ()
 
 
 def fetch_file(

@@ -16,7 +16,7 @@ from publish_all.diagnoses import FOREIGN_TAGS, PART_MISSING, REGISTRY_CREDENTIA
 from publish_all.errors import CredentialError
 from publish_all.findings import Finding
 from publish_all.index.cache import Recent
-from publish_all.index.index_source import RemoteFile, ServeError, Visitor
+from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import version_of
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
@@ -36,7 +36,7 @@ def make(repository: OciRepository, *, own: bool) -> OciSource:
     return OciSource(repository.name, repository.registry, own=login)
 
 
-class OciSource:
+class OciSource(IndexSource):
     """The packages at one place of a registry.
 
     The registry is asked with each visitor's login, or with `own` with the server's.

@@ -14,11 +14,10 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TypeAlias
 
-import anyio
 from packaging.utils import canonicalize_name
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -31,8 +30,6 @@ from publish_all.distributions.distribution import release_of
 from publish_all.index.access import (
     TEXT_HTML,
     Gate,
-    NotSatisfiableError,
-    byte_range,
     form_of,
     one_range,
     same_etag,
@@ -178,41 +175,18 @@ class _Server:
         if same_etag(request.headers.get("if-none-match"), etag):
             await body.close()
             return Response(status_code=304, headers=headers)
-        kind = "text/plain; charset=utf-8" if metadata else "application/octet-stream"
-        return await self._sent(body, asked, headers | {"Content-Type": kind}, request)
-
-    async def _sent(
-        self, body: Body, asked: str | None, headers: Mapping[str, str], request: Request
-    ) -> Response:
-        """The bytes that are asked for, of what a source sends or of a file on disk."""
-        first, length, status, content_range = 0, body.size, body.status, body.content_range
-        if body.on_disk and body.size is not None:
-            try:
-                found = byte_range(asked, body.size)
-            except NotSatisfiableError:
-                status, content_range = 416, f"bytes */{body.size}"
-            else:
-                if found is not None:
-                    first, length, status = found[0], found[1] - found[0] + 1, 206
-                    content_range = f"bytes {found[0]}-{found[1]}/{body.size}"
-        stated = {"Content-Range": content_range} if content_range and status != 200 else {}
-        if status == 416:
+        part = {"Content-Range": body.content_range} if body.content_range is not None else {}
+        if body.status == 416:
             # What a source says about that is its own, and so is how long it is.
             await body.close()
-            return _plain(416, "The file ends before that.", stated)
-        head = request.method == "HEAD"
+            return _plain(416, "The file ends before that.", part)
+        headers |= part
         # To HTTP/1.0 (nginx by default), only a length shows whether the answer is complete.
-        whole = head or request.scope["http_version"] == "1.0"
-        if length is not None and (whole or length <= self._chunked_above):
-            stated["Content-Length"] = str(length)
-        return _BodyResponse(
-            body,
-            first,
-            0 if head else length,
-            status=status,
-            headers={**headers, **stated},
-            counts=self._service.counts,
-        )
+        whole = request.method == "HEAD" or request.scope["http_version"] == "1.0"
+        if body.size is not None and (whole or body.size <= self._chunked_above):
+            headers["Content-Length"] = str(body.size)
+        headers["Content-Type"] = "text/plain; charset=utf-8" if metadata else "application/octet-stream"
+        return _BodyResponse(body, headers, self._service.counts, empty=request.method == "HEAD")
 
     async def upload(self, request: Request) -> Response:
         visitor = self._admit(request)
@@ -254,24 +228,14 @@ def _page(request: Request, answer: PageAnswer) -> Response:
 
 
 class _BodyResponse(StreamingResponse):
-    """Bytes that are sent as they come, from the `first` on, `length` of them (None: all, however many).
+    """Bytes that are sent as they come, or with `empty` only their headers.
 
     Ends when the client goes away. Where the rest of the bytes does not come, the response is left
     unfinished, by which a client sees that it has not got all.
     """
 
-    def __init__(
-        self,
-        body: Body,
-        first: int,
-        length: int | None,
-        *,
-        status: int,
-        headers: Mapping[str, str],
-        counts: Counter[str],
-    ) -> None:
-        pieces: AsyncIterator[bytes] = body.content(first, length)
-        super().__init__(pieces, status_code=status, headers=headers)
+    def __init__(self, body: Body, headers: Mapping[str, str], counts: Counter[str], *, empty: bool) -> None:
+        super().__init__(() if empty else body.pieces, status_code=body.status, headers=headers)
         self._body = body
         self._counts = counts
 
@@ -282,8 +246,7 @@ class _BodyResponse(StreamingResponse):
         except BrokenTransferError:
             self._counts["upstream error"] += 1
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._body.close()
+            await self._body.close()
 
 
 def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:

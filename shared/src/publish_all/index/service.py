@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -151,10 +150,6 @@ class IndexService:
     def changed(self, project: NormalizedName) -> None:
         """A file of a project was uploaded through this server: forget its cached pages."""
         self._answers.forget(lambda key: key[0] in {project, ""})
-
-    def greet(self) -> None:
-        """Ask all sources beforehand, and wait for none: the first client then need not find out how they are asked."""
-        threading.Thread(target=self._look, name="publish-all greeting", daemon=True).start()
 
     def stop(self) -> None:
         """The server ends: running downloads are stopped. May be called from any thread."""

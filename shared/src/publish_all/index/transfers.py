@@ -11,10 +11,10 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -22,6 +22,7 @@ import anyio.to_thread
 from publish_all._http import Download
 from publish_all._own_files import open_own
 from publish_all.errors import PublishAllError
+from publish_all.index.access import byte_range
 from publish_all.index.cache import BlobCache
 from publish_all.index.index_source import RemoteFile, ServeError
 
@@ -41,21 +42,29 @@ class NotKeptError(Exception):
     """The cache can't take this file."""
 
 
+class Closable(Protocol):
+    """A file, or anything else with a `close`."""
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Body:
-    """Bytes to send; `content` yields this many of them from a position on (None: all).
+    """Bytes to send. `pieces` yields them; `size` is their number, None if it is not known.
 
-    `size` is that of what `content` gives, None if it is not known. `status` is 200, or what the source
-    made of a range itself: 206 and 416, with `content_range` as it states it. `on_disk` says that any part
-    can be sent.
+    `status` is 200, or 206 or 416 for a range, with its `content_range`. `held` is what is closed at the end.
     """
 
-    content: Callable[[int, int | None], AsyncIterator[bytes]]
-    close: Callable[[], Awaitable[None]]
+    pieces: AsyncIterator[bytes]
     size: int | None
+    held: Closable
     status: int = 200
     content_range: str | None = None
     on_disk: bool = False
+
+    async def close(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.held.close)
 
 
 class Arrival:
@@ -100,14 +109,11 @@ class Arrival:
             await self._moved.wait()
         return self._path, self._size
 
-    async def read(self, file: IO[bytes], first: int, length: int | None) -> AsyncIterator[bytes]:
-        """The bytes from a position on, as they come. Raises `BrokenTransferError` if they stop coming."""
-        position, end = first, None if length is None else first + length
-        while end is None or position < end:
-            available = await self._available(position)
-            if available <= position:
-                return
-            async for piece in read_pieces(file, position, available if end is None else min(available, end)):
+    async def read(self, file: IO[bytes]) -> AsyncIterator[bytes]:
+        """The bytes, as they come. Raises `BrokenTransferError` if they stop coming."""
+        position = 0
+        while (available := await self._available(position)) > position:
+            async for piece in read_pieces(file, position, available):
                 position += len(piece)
                 yield piece
 
@@ -162,7 +168,7 @@ class Transfers:
         Raises `ServeError`, and `OSError` for a local file that is gone.
         """
         if isinstance(content, Path):
-            return _on_disk(await self._thread(lambda: content.open("rb")))
+            return _on_disk(await self._thread(lambda: content.open("rb")), byte_range)
         key = (content.scope, content.sha256)
         kept = await self._thread(lambda: self._cache.open(*key))
         if kept is None and byte_range is not None:
@@ -180,7 +186,7 @@ class Transfers:
             if kept is not None:
                 kept.close()
             raise
-        return _on_disk(kept)
+        return _on_disk(kept, byte_range)
 
     async def _arriving_body(self, content: RemoteFile, arrival: Arrival) -> Body:
         def reopened(path: Path) -> IO[bytes]:
@@ -198,11 +204,7 @@ class Transfers:
             file = await self._thread(lambda: reopened(path))
         except NotKeptError:
             return await self._straight(content, None)
-
-        async def close() -> None:
-            file.close()
-
-        return Body(content=lambda first, length: arrival.read(file, first, length), close=close, size=size)
+        return Body(pieces=arrival.read(file), size=size, held=file)
 
     def _begin(self, content: RemoteFile) -> Arrival:
         key = (content.scope, content.sha256)
@@ -259,41 +261,38 @@ class Transfers:
 
     async def _straight(self, content: RemoteFile, byte_range: str | None) -> Body:
         """Without the cache: a part of a file, or one that the cache can't take."""
-        opened = content.open(byte_range)
-        download = await self._thread(opened.__enter__)
+        held = contextlib.ExitStack()
+        download = await self._thread(lambda: held.enter_context(content.open(byte_range)))
         status = download.reply.status
+        checked = _checked(download.chunks, content.sha256 if status == 200 else None)
 
-        async def pieces(first: int, length: int | None) -> AsyncIterator[bytes]:
-            del first
-            if length == 0:
-                return
-            checked = _checked(download.chunks, content.sha256 if status == 200 else None)
+        async def pieces() -> AsyncIterator[bytes]:
             while piece := await self._thread(lambda: next(checked, b"")):
                 yield piece
 
-        async def close() -> None:
-            with anyio.CancelScope(shield=True):
-                await self._thread(lambda: opened.__exit__(None, None, None))
-
         return Body(
-            content=pieces,
-            close=close,
+            pieces=pieces(),
             size=download.size,
+            held=held,
             status=status,
-            content_range=download.reply.headers.get("Content-Range"),
+            content_range=download.reply.headers.get("Content-Range") if status != 200 else None,
         )
 
 
-def _on_disk(file: IO[bytes]) -> Body:
+def _on_disk(file: IO[bytes], asked: str | None) -> Body:
     size = file.seek(0, 2)
-
-    async def close() -> None:
-        file.close()
-
-    def content(first: int, length: int | None) -> AsyncIterator[bytes]:
-        return read_pieces(file, first, size if length is None else first + length)
-
-    return Body(content=content, close=close, size=size, on_disk=True)
+    wanted = byte_range(asked, size)
+    if wanted is None:
+        return Body(pieces=read_pieces(file, 0, size), size=size, held=file, on_disk=True)
+    shown = f"{wanted.start}-{wanted.stop - 1}" if wanted else "*"
+    return Body(
+        pieces=read_pieces(file, wanted.start, wanted.stop),
+        size=len(wanted),
+        held=file,
+        status=206 if wanted else 416,
+        content_range=f"bytes {shown}/{size}",
+        on_disk=True,
+    )
 
 
 def _checked(chunks: Iterator[bytes], sha256: str | None) -> Iterator[bytes]:

@@ -32,6 +32,7 @@ from publish_all.credentials.credential_source import (
     Credential,
     CredentialKind,
     CredentialRequest,
+    Credentials,
     TraceEntry,
 )
 from publish_all.distributions.distribution import Distribution, Release
@@ -268,8 +269,8 @@ class Uploads:
         return f"{distribution.filename} is published."
 
 
-class VisitorCredentials:
-    """The credential that came with a request, as repositories ask for credentials."""
+class VisitorCredentials(Credentials):
+    """The credential that came with a request, as repositories ask for credentials. There is no other to renew it with."""
 
     def __init__(self, visitor: Visitor) -> None:
         self._visitor = visitor
@@ -285,12 +286,10 @@ class VisitorCredentials:
             origin="the request",
         )
 
-    def renew(self, request: CredentialRequest) -> Credential | None:
+    def renew(self, request: CredentialRequest) -> None:
         del request
-        return None
 
-    def plausible(self, request: CredentialRequest) -> Credential | None:
-        return self.get(request)
+    plausible = get
 
     def trace(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
         del request
