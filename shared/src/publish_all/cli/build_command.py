@@ -64,7 +64,7 @@ class BuildCommand(UseCaseCommand):
             manifest=self.path("manifest"),
             runtime=self.runtime(),
         )
-        self.show(build(options, listener=self.listener))
+        self.reporter.show(build(options, listener=self.reporter.listener))
 
 
 class CheckCommand(UseCaseCommand):
@@ -101,6 +101,6 @@ class CheckCommand(UseCaseCommand):
 
         connection = ConnectionOptions(repositories=self.texts("repository"), runtime=self.runtime())
         options = self.files_options(files=tuple(map(Path, self.operands("files"))), connection=connection)
-        result = check(options, compare_builds=bool(self.option("rebuild")), listener=self.listener)
-        self.show(result)
+        result = check(options, compare_builds=bool(self.option("rebuild")), listener=self.reporter.listener)
+        self.reporter.show(result)
         return result.exit_code

@@ -46,9 +46,7 @@ if TYPE_CHECKING:  # imported when a command runs, but not for its --help
     from publish_all.commands.destinations import ConnectionOptions
     from publish_all.commands.files import PublishOptions
     from publish_all.credentials.prompt import Ask
-    from publish_all.events import Listener
     from publish_all.reporting.reporter import Reporter
-    from publish_all.summaries import Result
 
 USAGE = 2
 N = TypeVar("N", int, float)
@@ -61,24 +59,30 @@ class UseCaseCommand(Command, ABC):
     A `PublishAllError` ends it with the exit code of the error, and a traceback only with `-vvv`. A usage error
     ends it with 2, also inside Poetry, whose own commands end with 1.
 
-    `--help` shows the docstring of the class. `takes` has its arguments and options, `examples` the command lines
+    `--help` shows the docstring of the class. `takes` and `takes_last` are its arguments and options, `examples` the command lines
     after its name. `exit_codes` and `variables` are the keys of `EXIT_CODES` and `VARIABLES` that `--help` lists.
     `reporter` shows events and results while the use case runs.
     """
 
     takes: ClassVar[tuple[Argument | Option, ...]] = ()
+    takes_last: ClassVar[tuple[Option, ...]] = ()
     exit_codes: ClassVar[tuple[int, ...]] = (0, 1, 2)
     variables: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[tuple[str, ...]]
     reporter: Reporter
 
     def __init_subclass__(cls) -> None:
-        cls.arguments = [each for each in cls.takes if isinstance(each, Argument)]
-        cls.options = [each for each in cls.takes if isinstance(each, Option)]
+        cls.arguments, cls.options = [], []
+        for each in (*cls.takes, *cls.takes_last):
+            if isinstance(each, Argument):
+                cls.arguments.append(each)
+            else:
+                cls.options.append(each)
         if "examples" in vars(cls):
-            lines = (f"{{command_full_name}} {each}".rstrip() for each in cls.examples)
-            examples = "".join(f"  <c1>{line}</c1>\n" for line in lines)
-            cls.help = f"{inspect.getdoc(cls) or cls.description}\n\nExamples:\n{examples}"
+            cls.help = f"{inspect.getdoc(cls) or cls.description}\n\nExamples:\n"
+            for example in cls.examples:
+                line = f"{{command_full_name}} {example}".rstrip()
+                cls.help += f"  <c1>{line}</c1>\n"
 
     def run(self, io: IO) -> int:
         try:
@@ -95,7 +99,14 @@ class UseCaseCommand(Command, ABC):
         return self.reported(self._checked, self.own_reporter())
 
     def _checked(self) -> int | None:
-        self._check_choices()
+        for each in self.definition.options:
+            if isinstance(each, Value) and each.choices:
+                for value in self.texts(each.name) if self.option(each.name) != "" else ("",):
+                    if value not in each.choices:
+                        raise UsageError(
+                            f"{self.spelling(each.name)} {value!r} is not a valid value",
+                            hint="Use one of: " + ", ".join(each.choices),
+                        )
         return self.use_case()
 
     def own_reporter(self) -> Reporter:
@@ -145,15 +156,6 @@ class UseCaseCommand(Command, ABC):
     @abstractmethod
     def use_case(self) -> int | None:
         """Call the use case with the options, show its result, and return the exit code; None is 0."""
-
-    @property
-    def listener(self) -> Listener:
-        """The receiver of the events of the use case."""
-        return self.reporter.listener
-
-    def show(self, result: Result) -> None:
-        """Show the result."""
-        self.reporter.show(result)
 
     @property
     def processed_help(self) -> str:
@@ -232,22 +234,27 @@ class UseCaseCommand(Command, ABC):
         """Show a list as the result. `kind` is its key in JSON."""
         from publish_all.summaries import Listing
 
-        self.show(Listing(kind=kind, columns=columns, rows=tuple(rows)))
+        self.reporter.show(Listing(kind=kind, columns=columns, rows=tuple(rows)))
 
     def note(self, *messages: str) -> None:
         from publish_all.events import Note
 
         for each in messages:
-            self.listener(Note(message=each))
+            self.reporter.listener(Note(message=each))
 
     def files_options(self, **more: Any) -> PublishOptions:
         """The options that select files, and `more`."""
         from publish_all.commands.files import PublishOptions
 
-        more |= {name.replace("-", "_"): bool(self.given(name)) for name in FILES_FLAGS}
-        more |= {"build": not self.option("no-build"), "variants": self.texts("variant")}
-        more |= {"members": self.members}
-        return PublishOptions(directory=self.directory, **more)
+        for name in FILES_FLAGS:
+            more[name.replace("-", "_")] = bool(self.given(name))
+        return PublishOptions(
+            directory=self.directory,
+            build=not self.option("no-build"),
+            variants=self.texts("variant"),
+            members=self.members,
+            **more,
+        )
 
     @property
     def members(self) -> tuple[str, ...] | None:
@@ -261,16 +268,6 @@ class UseCaseCommand(Command, ABC):
                 hint="Use --member NAME. A password with --all is --password, or better a variable.",
             )
         return selected
-
-    def _check_choices(self) -> None:
-        for each in self.definition.options:
-            if isinstance(each, Value) and each.choices:
-                for value in self.texts(each.name) if self.option(each.name) != "" else ("",):
-                    if value not in each.choices:
-                        raise UsageError(
-                            f"{self.spelling(each.name)} {value!r} is not a valid value",
-                            hint="Use one of: " + ", ".join(each.choices),
-                        )
 
     def given(self, name: str) -> Any:
         """The value of an option, None if this command does not have it."""
@@ -290,10 +287,6 @@ class UseCaseCommand(Command, ABC):
         if value == "":
             raise UsageError(f"{self.spelling(name)} is empty", hint="Add a value, or remove the option.")
         return str(value) if value not in (None, False) else None
-
-    def text_or_unset(self, name: str) -> str | None:
-        """The value of an option, None if it is empty or not given."""
-        return self.text(name) if self.option(name) != "" else None
 
     def texts(self, name: str) -> tuple[str, ...]:
         values: Any = self.option(name) or ()
@@ -328,20 +321,17 @@ class ConnectingCommand(UseCaseCommand):
 
     exit_codes: ClassVar[tuple[int, ...]] = (0, 1, 2, 3)
     variables: ClassVar[tuple[str, ...]] = CREDENTIAL_VARIABLES
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls.options += CONNECTION
+    takes_last = CONNECTION
 
     def connection(self) -> ConnectionOptions:
         """Read the options of the command line. Raises `UsageError`."""
         from publish_all.commands.destinations import ConnectionOptions
 
-        password = self.text_or_unset("password")
+        password = self.option("password") or None
         return ConnectionOptions(
             repositories=self.texts("repository"),
             repository_url=self.text("repository-url"),
-            username=self.text_or_unset("username"),
+            username=self.option("username") or None,
             password=Secret(password) if password is not None else None,
             ca_cert=self.path("ca-cert"),
             client_cert=self.path("client-cert"),

@@ -52,7 +52,7 @@ class ConfigCommand(UseCaseCommand):
             return
         from publish_all.commands.config import show_config
 
-        settings = show_config(self.directory, listener=self.listener)
+        settings = show_config(self.directory, listener=self.reporter.listener)
         self.show_rows("settings", ("key", "value", "origin"), settings)
 
 
@@ -84,13 +84,13 @@ class VariantsCommand(UseCaseCommand):
         name = self.text("diff")
         if name is None:
             found = list_variants(
-                self.directory, members=self.members, runtime=self.runtime(), listener=self.listener
+                self.directory, members=self.members, runtime=self.runtime(), listener=self.reporter.listener
             )
             rows = tuple(row for each, texts in found for row in _rows(each, texts, spread=for_people))
             columns: tuple[str, ...] = ("variant", "name", "version", "differences")
             self.show_rows("variants", columns, rows)
             return
-        diff = variant_diff(self.directory, name, runtime=self.runtime(), listener=self.listener)
+        diff = variant_diff(self.directory, name, runtime=self.runtime(), listener=self.reporter.listener)
         if for_people:
             self.io.write(diff or "no differences\n", type=OutputType.RAW)
         else:
@@ -129,7 +129,7 @@ class ExplainCommand(UseCaseCommand):
     examples = ("PA301", "token-for-other-index", '"Invalid or non-existent authentication information"')
 
     def use_case(self) -> None:
-        self.show(explain(str(self.argument("code"))))
+        self.reporter.show(explain(str(self.argument("code"))))
 
 
 def explain(text: str) -> Explanation:

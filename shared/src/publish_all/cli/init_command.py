@@ -137,7 +137,7 @@ class InitCommand(UseCaseCommand):
             directory=self._project(),
             publish_to=self.texts("repository") or None,
             version_source=VersionSource(source) if source else None,
-            tag_prefix=self.text_or_unset("tag-prefix"),
+            tag_prefix=self.option("tag-prefix") or None,
             services=tuple(Service(each) for each in services if each != _NONE) if services else None,
             triggers=tuple(Trigger(each) for each in self.texts("trigger")) or None,
             tests=() if self.option("no-tests") else self.texts("test") or None,

@@ -112,7 +112,7 @@ BUILD_ENVIRONMENT = [
 """The environment of builds."""
 FILES_FLAGS = ("allow-dirty", "allow-missing", "dry-run", "fresh", "offline", "rehearse", "skip-existing")
 """Flags that are also fields of `PublishOptions`. Each command has some of them."""
-CONNECTION = [
+CONNECTION = (
     Value("repository-url", "URL", "The upload URL of the repository, instead of its name"),
     Value("username", "USER", "The user name for the repository", short="u"),
     Value("password", "PASSWORD", "The password or token (safer in the keyring or in a variable)", short="p"),
@@ -121,7 +121,7 @@ CONNECTION = [
     Value("client-cert", "FILE", "A client certificate (PEM), which can include its key"),
     Value("client-key", "FILE", "The key of the client certificate (PEM)"),
     Value("timeout", "SECONDS", "The timeout of each network operation, in seconds"),
-]
+)
 """How to reach a repository."""
 NAME_OPTIONS = [
     Value("fallback", "URL", "Take all names that are not private from this index", several=True),

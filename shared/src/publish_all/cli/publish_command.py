@@ -92,9 +92,9 @@ class PublishCommand(ConnectingCommand):
     def _publish(self, options: PublishOptions) -> int:
         from publish_all.commands.publish import publish
 
-        result = publish(options, listener=self.listener)
+        result = publish(options, listener=self.reporter.listener)
         try:
-            self.show(result.report)
+            self.reporter.show(result.report)
             if result.refused is not None:
                 self.reporter.error(result.refused)
         except OSError:
@@ -150,6 +150,6 @@ class DoctorCommand(ConnectingCommand):
     def use_case(self) -> int:
         from publish_all.commands.doctor import doctor
 
-        report = doctor(self.files_options(connection=self.connection()), listener=self.listener)
-        self.show(report)
+        report = doctor(self.files_options(connection=self.connection()), listener=self.reporter.listener)
+        self.reporter.show(report)
         return report.exit_code

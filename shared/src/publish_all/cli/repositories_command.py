@@ -43,7 +43,9 @@ class RepositoriesCommand(UseCaseCommand):
 
         if (tool := self.text("register")) is not None:
             return self._register(tool)
-        self.show_rows("repositories", COLUMNS, list_repositories(self.directory, listener=self.listener))
+        self.show_rows(
+            "repositories", COLUMNS, list_repositories(self.directory, listener=self.reporter.listener)
+        )
         return 0
 
     def _register(self, tool: str) -> int:
@@ -90,7 +92,7 @@ class LoginCommand(UseCaseCommand):
 
         project = self.text("for-project")
         repository, only = self.argument("repository"), canonicalize_name(project) if project else None
-        user = self.text_or_unset("username")
+        user = self.option("username") or None
         if self.option("forget"):
             row = logout(repository, self.directory, project=only, username=user)
         else:
@@ -100,6 +102,6 @@ class LoginCommand(UseCaseCommand):
                 ask=self.ask_person,
                 project=only,
                 username=user,
-                listener=self.listener,
+                listener=self.reporter.listener,
             )
         self.show_rows("login", COLUMNS, (row,))

@@ -161,7 +161,7 @@ class ServeCommand(_IndexCommand):
             port=self.number("port", int, most=_MOST_PORT) or 0,
             log=_print if self.verbosity >= 0 else None,
             log_as_json=self.option("log-format") == "json",
-            listener=self.listener,
+            listener=self.reporter.listener,
             trusted_proxies=self._trusted_proxies(),
             grace=self.number("grace", int, most=_MOST_GRACE) or 0,
         )
@@ -236,7 +236,7 @@ class ExecCommand(_IndexCommand):
             index,
             port=self.number("port", int, most=_MOST_PORT) or 0,
             no_fallback=no_fallback,
-            listener=self.listener,
+            listener=self.reporter.listener,
         )
         self._ran = True
         return code

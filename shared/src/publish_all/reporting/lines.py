@@ -96,6 +96,7 @@ def _not_complete(report: results.PublishReport) -> Iterator[str]:
 
 
 _REFUSALS = {results.FileState.REFUSED, results.FileState.UNAUTHORIZED, results.FileState.CONFLICT}
+_IN_THE_REPOSITORY = {results.FileState.UPLOADED, results.FileState.PRESENT}
 _UNTROUBLED = {
     results.FileState.NOT_STARTED,
     results.FileState.UPLOADED,
@@ -132,16 +133,12 @@ def _publish_lines(report: results.PublishReport) -> Iterator[str]:
     for place, each in enumerate(report.repositories):
         yield from [""] * bool(place)
         yield f"{each.name}: {repository_state(each)}"
-        rows = aligned(
-            ([file_state(file), size(file.size), file.filename] for file in each.files), indent="    "
-        )
+        files = [[file_state(file), size(file.size), file.filename] for file in each.files]
+        rows = aligned(files, indent="    ")
         for release in each.releases:
             yield f"  {release.project} {release.version}"
             yield from islice(rows, len(release.files))
-            there = any(
-                file.status in (results.FileState.UPLOADED, results.FileState.PRESENT)
-                for file in release.files
-            )
+            there = not _IN_THE_REPOSITORY.isdisjoint([file.status for file in release.files])
             if there and release.page:
                 yield f"    {release.page}"
             if there and release.complete and release.install_command:
