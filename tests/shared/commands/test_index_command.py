@@ -216,7 +216,7 @@ def test_a_script_that_names_an_index_is_not_run(
     bound.__enter__.return_value.getsockname.return_value = ("127.0.0.1", 4711)
     monkeypatch.setattr("publish_all.commands.exec.listen", lambda *_: bound)
     (project / "s.py").write_text('# /// script\n# [tool.uv]\n# index-url = "https://x.example/"\n# ///\n')
-    with pytest.raises(UsageError, match=r"s\.py: tool\.uv: --index-url"):
+    with pytest.raises(UsageError, match=r"s\.py: index-url in tool\.uv"):
         execute(("uv", "run", "s.py"), options_for("folder"), cwd=project, run=lambda *_, **__: 0)
     for unread in ("-", "https://x.example/s.py"):
         with pytest.raises(UsageError, match="cannot be read"):

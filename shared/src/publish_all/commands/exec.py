@@ -82,8 +82,9 @@ def execute(
         text = f"`{each}` may write a lock file with the address of this index, which stops working when the command ends."
         more = "To lock, run `publish-all serve` at a permanent address, and use it as the index."
         listener(Note(message=f"{text} {more}"))
-    for note in settings.notes():
-        listener(Note(message=note))
+    if settings.others:
+        said = "not passed on, because it names other places to install from"
+        listener(Note(message=f"{said}: {', '.join(settings.others)}. Add an index with --fallback URL."))
     # Only for this run, so that other users of this machine have no access.
     password = secrets.token_urlsafe(32)
     own = _own_options(options, settings, password, listener, no_fallback=no_fallback)

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from publish_all._process import Run
 from publish_all._toml import read_if_valid, table, tables
-from publish_all._urls import shown_or_raw, without_userinfo
+from publish_all._urls import without_userinfo
 from publish_all.builders.variables import is_credential_name
 
 PIP_SECONDS = 30.0
@@ -79,7 +79,7 @@ class ClientSettings:
     """What pip and uv are configured to.
 
     `variables` are pip's settings to be passed on and `uv` the content of a uv.toml; neither says where
-    packages come from. `mirror` is the index in the place of PyPI, `others` what else says where they come from. With `closed`
+    packages come from. `mirror` is the index in the place of PyPI, `others` name what else says where they come from. With `closed`
     nothing may be taken from an index (`no-index`). `proxies` are for other hosts than this machine, by the name
     of their variable (`HTTPS_PROXY`). `ca_cert` is pip's.
     """
@@ -87,19 +87,10 @@ class ClientSettings:
     variables: Mapping[str, str]
     uv: Mapping[str, Any]
     mirror: Setting | None
-    others: tuple[Setting, ...] = ()
+    others: tuple[str, ...] = ()
     closed: bool = False
     proxies: Mapping[str, str] = field(default_factory=dict)
     ca_cert: Path | None = None
-
-    def notes(self) -> Iterator[str]:
-        """The settings that are not passed on, with hints."""
-        for value, origin in self.others:
-            more = ""
-            if re.match(r"(?i)https?://", value):
-                urls = " ".join(f"--fallback {shown_or_raw(each)}" for each in value.split())
-                more = f". For names that are not private add: {urls}"
-            yield f"{origin} is not passed on, because it names another place to install from{more}"
 
 
 def is_place(variable: str) -> bool:
@@ -122,12 +113,8 @@ def client_settings(
     for _, found in read:
         uv = _combined(uv, found)
     uv_from, uv_pip = ", ".join(str(path) for path, _ in read), table(uv, "pip")
-    others = [pip[key] for key in ("extra-index-url", "find-links") if key in pip]
-    others += [
-        Setting(environment[name], name)
-        for name in sorted(environment)
-        if name.upper() in _UV_OTHERS and environment[name]
-    ]
+    others = [pip[key].origin for key in ("extra-index-url", "find-links") if key in pip]
+    others += [name for name in sorted(environment) if name.upper() in _UV_OTHERS and environment[name]]
     others += _uv_others(uv, uv_from)
     no_index, cert = pip.get("no-index"), Path(pip["cert"].value) if "cert" in pip else None
     passed_on = {key: each.value for key, each in pip.items() if key not in _PIP_PLACES | _NOT_SETTINGS}
@@ -262,19 +249,12 @@ def _uv_mirror(environment: Mapping[str, str], uv: Mapping[str, Any], uv_from: s
     return Setting(stated, f"index-url in {uv_from}") if isinstance(stated, str) and stated else None
 
 
-def _uv_others(uv: Mapping[str, Any], uv_from: str) -> Iterator[Setting]:
+def _uv_others(uv: Mapping[str, Any], uv_from: str) -> Iterator[str]:
     for each in tables(uv.get("index")):
         if each.get("default") is not True and not each.get("explicit"):
-            yield Setting(
-                str(each.get("url", "")), f"index {each.get('name') or each.get('url')} in {uv_from}"
-            )
+            yield f"index {each.get('name', '')} in {uv_from}"
     for settings in (uv, table(uv, "pip")):
-        for key in ("extra-index-url", "find-links"):
-            values = settings.get(key)
-            yield from (
-                Setting(str(value), f"{key} in {uv_from}")
-                for value in (values if isinstance(values, list) else ())
-            )
+        yield from (f"{key} in {uv_from}" for key in ("extra-index-url", "find-links") if settings.get(key))
 
 
 def _with_credential(url: str, name: str, environment: Mapping[str, str]) -> str:

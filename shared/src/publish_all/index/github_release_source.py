@@ -12,13 +12,10 @@ from threading import Lock
 from packaging.utils import NormalizedName
 
 from publish_all._http import Download
-from publish_all._http_errors import HttpError
 from publish_all.distributions.distribution import release_of
-from publish_all.errors import CredentialError
 from publish_all.index.cache import Recent
-from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor
+from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor, troubles_of
 from publish_all.repositories.github_release import Asset, GitHubReleaseRepository
-from publish_all.repositories.replies import RefusedError
 from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
@@ -77,7 +74,10 @@ class GitHubReleaseSource(IndexSource):
 
         @contextmanager
         def open_(byte_range: str | None) -> Iterator[Download]:
-            with self._troubles(), self._repository.api.content(asset.url, byte_range=byte_range) as download:
+            with (
+                troubles_of(self.name),
+                self._repository.api.content(asset.url, byte_range=byte_range) as download,
+            ):
                 yield download
 
         return RemoteFile(scope=self._repository.url, sha256=sha256, open=open_)
@@ -87,7 +87,7 @@ class GitHubReleaseSource(IndexSource):
 
     def _assets(self) -> Mapping[str, Asset]:
         """All files by name. Of several releases with the same file, the newest."""
-        with self._lock, self._troubles():
+        with self._lock, troubles_of(self.name):
             if self._clock() >= self._until:
                 about = self._repository.api.get("")
                 self._private = not (isinstance(about, dict) and about.get("private") is False)
@@ -119,7 +119,7 @@ class GitHubReleaseSource(IndexSource):
             content = b""
             # Not from the API where it need not be: without a credential it takes 60 requests an hour.
             url = metadata.url if self._private else metadata.download
-            with self._troubles(), self._repository.api.content(url) as download:
+            with troubles_of(self.name), self._repository.api.content(url) as download:
                 for chunk in download.chunks:
                     content += chunk
                     if len(content) > _METADATA_SIZE:
@@ -127,11 +127,3 @@ class GitHubReleaseSource(IndexSource):
             known = (BytesHeaderParser().parsebytes(content)["Requires-Python"],)
             self._requires.put(key, known)
         return known[0]
-
-    @contextmanager
-    def _troubles(self) -> Iterator[None]:
-        try:
-            yield
-        except (CredentialError, HttpError) as error:
-            status = 404 if isinstance(error, RefusedError) and error.status == 404 else 502
-            raise ServeError(f"{self.name}: {error.message}", status=status, hint=error.hint) from error

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -11,8 +11,10 @@ from typing import Protocol, TypeAlias
 from packaging.utils import NormalizedName
 
 from publish_all._http import BasicAuth, Download
-from publish_all.errors import PublishAllError
+from publish_all._http_errors import HttpError
+from publish_all.errors import CredentialError, PublishAllError
 from publish_all.findings import Finding
+from publish_all.repositories.replies import RefusedError
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage, read_chunks, store
 
 Visitor: TypeAlias = BasicAuth | None
@@ -87,6 +89,16 @@ class IndexSource(Protocol):
         """Problems with the files of a project that its page does not show."""
         del project
         return ()
+
+
+@contextmanager
+def troubles_of(name: str) -> Iterator[None]:
+    """An error of the source of this name as an answer of ours. A credential is the server's own."""
+    try:
+        yield
+    except (CredentialError, HttpError) as error:
+        status = 404 if isinstance(error, RefusedError) and error.status == 404 else 502
+        raise ServeError(f"{name}: {error.message}", status=status, hint=error.hint) from error
 
 
 def fetch_file(

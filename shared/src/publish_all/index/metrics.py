@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from prometheus_client import (
@@ -14,7 +14,6 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client import Counter as Total
-from prometheus_client.core import CounterMetricFamily
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -45,24 +44,18 @@ def observe(fields: Mapping[str, Any]) -> None:
 def exposition(counts: Mapping[str, int]) -> bytes:
     """All that was counted, with the `counts` of the service, in the text format."""
     own = CollectorRegistry()
-    own.register(_Counts(counts))
+    cache = Total(
+        "publish_all_cache",
+        "Pages and files that the cache had, or had not.",
+        ["kind", "result"],
+        registry=own,
+    )
+    for name in ("page hit", "page miss", "file hit", "file miss"):
+        cache.labels(*name.split()).inc(counts.get(name, 0))
+    errors = Total(
+        "publish_all_upstream_errors",
+        "Answers that a repository or fallback index failed.",
+        registry=own,
+    )
+    errors.inc(counts.get("upstream error", 0))
     return generate_latest(REGISTRY) + generate_latest(own)
-
-
-class _Counts:
-    def __init__(self, counts: Mapping[str, int]) -> None:
-        self._counts = counts
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        cache = CounterMetricFamily(
-            "publish_all_cache", "Pages and files that the cache had, or had not.", labels=["kind", "result"]
-        )
-        for kind in ("page", "file"):
-            for result in ("hit", "miss"):
-                cache.add_metric([kind, result], self._counts.get(f"{kind} {result}", 0))
-        yield cache
-        yield CounterMetricFamily(
-            "publish_all_upstream_errors",
-            "Answers that a repository or fallback index failed.",
-            value=self._counts.get("upstream error", 0),
-        )

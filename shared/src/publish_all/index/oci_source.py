@@ -10,17 +10,15 @@ from typing import TypeAlias
 from packaging.utils import NormalizedName
 
 from publish_all._http import Download
-from publish_all._http_errors import HttpError
 from publish_all.credentials.credential_source import Purpose
 from publish_all.diagnoses import FOREIGN_TAGS, PART_MISSING, REGISTRY_CREDENTIAL_REFUSED
-from publish_all.errors import CredentialError
 from publish_all.findings import Finding
 from publish_all.index.cache import Recent
-from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor
+from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor, troubles_of
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import version_of
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
-from publish_all.repositories.replies import Login, RefusedError, UnauthorizedError, WhoAsks
+from publish_all.repositories.replies import Login, UnauthorizedError, WhoAsks
 from publish_all.repositories.simple_pages import ProjectPage
 
 Own: TypeAlias = Callable[[NormalizedName | None], Login | None]
@@ -146,14 +144,12 @@ class OciSource(IndexSource):
     @contextmanager
     def _troubles(self, login: WhoAsks) -> Iterator[None]:
         """What the registry refuses, as an answer of ours."""
-        try:
-            yield
-        except UnauthorizedError as error:
-            # The client is asked for a credential, or for another one.
-            wrong = any(each.code == REGISTRY_CREDENTIAL_REFUSED.code for each in error.findings)
-            unknown = self._own is None and (login is None or error.status == 401 or wrong)
-            status = 401 if unknown else 403
-            raise ServeError(f"{self.name}: {error.message}", status=status, hint=error.hint) from error
-        except (CredentialError, HttpError) as error:  # a credential is the server's own
-            status = 404 if isinstance(error, RefusedError) and error.status == 404 else 502
-            raise ServeError(f"{self.name}: {error.message}", status=status, hint=error.hint) from error
+        with troubles_of(self.name):
+            try:
+                yield
+            except UnauthorizedError as error:
+                # The client is asked for a credential, or for another one.
+                wrong = any(each.code == REGISTRY_CREDENTIAL_REFUSED.code for each in error.findings)
+                unknown = self._own is None and (login is None or error.status == 401 or wrong)
+                status = 401 if unknown else 403
+                raise ServeError(f"{self.name}: {error.message}", status=status, hint=error.hint) from error

@@ -52,7 +52,7 @@ class Closable(Protocol):
 class Body:
     """Bytes to send. `pieces` yields them; `size` is their number, None if it is not known.
 
-    `status` is 200, or 206 or 416 for a range, with its `content_range`. `held` is what is closed at the end.
+    `status` is 200, or 206 or 416 for a range, with its `content_range`. `held` is closed at the end.
     """
 
     pieces: AsyncIterator[bytes]
