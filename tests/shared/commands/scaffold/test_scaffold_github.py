@@ -24,6 +24,8 @@ PIPELINE = Pipeline(
     rehearse=True,
 )
 
+ONE_JOB = PIPELINE._replace(separate=False)
+
 
 def parsed(pipeline: Pipeline):
     return parse_workflow(github_workflow(pipeline), Path("publish.yml"))
@@ -71,8 +73,10 @@ def test_no_permission_but_those_that_a_job_needs():
     assert {each.key: each.permissions for each in workflow.jobs} == {
         "test": {"contents": "read"},
         "build": {"contents": "read"},
-        "testpypi": {"contents": "read", "id-token": "write"},
-        "pypi": {"contents": "read", "id-token": "write"},
+        "testpypi-kindling-synapse": {"contents": "read", "id-token": "write"},
+        "testpypi-kindling-spark": {"contents": "read", "id-token": "write"},
+        "pypi-kindling-synapse": {"contents": "read", "id-token": "write"},
+        "pypi-kindling-spark": {"contents": "read", "id-token": "write"},
         "github": {"contents": "read", "packages": "write"},
         "corp": {"contents": "read"},
     }
@@ -98,18 +102,17 @@ def test_a_private_index_alone_has_no_choice_of_identity():
 
 
 def test_each_new_project_has_a_job_in_an_environment_of_its_own():
-    job = jobs_of(PIPELINE)["pypi"]
-    assert job.matrix == (
-        {"variant": "synapse", "project": "kindling-synapse"},
-        {"variant": "spark", "project": "kindling-spark"},
-    )
-    assert job.environment == "pypi-${{ matrix.project }}"
-    assert '--variant "$VARIANT"' in commands_of(job)[0]
+    jobs = jobs_of(PIPELINE)
+    for project, variant in (("kindling-synapse", "synapse"), ("kindling-spark", "spark")):
+        job = jobs[f"pypi-{project}"]
+        assert job.environment == f"pypi-{project}"
+        assert f"--variant {variant} " in commands_of(job)[0]
+    assert kept_in(parsed(PIPELINE)).separate
 
 
 def test_projects_that_exist_share_a_job():
-    jobs = jobs_of(PIPELINE._replace(separate=False))
-    assert jobs["pypi"].matrix == ({},)
+    jobs = jobs_of(ONE_JOB)
+    assert not kept_in(parsed(ONE_JOB)).separate
     assert jobs["pypi"].environment == "pypi"
     assert "--variant" not in commands_of(jobs["pypi"])[0]
 
@@ -117,11 +120,11 @@ def test_projects_that_exist_share_a_job():
 def test_the_project_itself_beside_variants_is_published_by_its_files():
     pipeline = PIPELINE._replace(products=(ITSELF, SYNAPSE), subfolder="python")
     jobs = jobs_of(pipeline)
-    assert jobs["pypi-itself"].environment == "pypi-kindling"
-    assert commands_of(jobs["pypi-itself"]) == [
+    assert jobs["pypi-kindling"].environment == "pypi-kindling"
+    assert commands_of(jobs["pypi-kindling"]) == [
         'uvx --from "$PUBLISH_ALL" publish-all -C python publish -r pypi --auth "$AUTH" python/dist/kindling-[0-9]*'
     ]
-    assert needs_of(pipeline)["github"][-2:] == ("pypi-itself", "pypi")
+    assert needs_of(pipeline)["github"][-2:] == ("pypi-kindling", "pypi-kindling-synapse")
 
 
 def test_the_site_follows_the_jobs_that_publish_what_it_lists():
@@ -138,7 +141,7 @@ def test_the_site_follows_the_jobs_that_publish_what_it_lists():
 
 
 def test_a_later_destination_waits_for_the_earlier_ones():
-    needs = needs_of(PIPELINE)
+    needs = needs_of(ONE_JOB)
     assert [needs[each] for each in ("build", "testpypi", "pypi", "github", "corp")] == [
         ("test",),
         ("build",),
@@ -149,12 +152,12 @@ def test_a_later_destination_waits_for_the_earlier_ones():
 
 
 def test_builds_once_or_in_each_job():
-    split, unsplit = jobs_of(PIPELINE), jobs_of(PIPELINE._replace(split=False))
+    split, unsplit = jobs_of(ONE_JOB), jobs_of(ONE_JOB._replace(split=False))
     assert "build --manifest publish-all-manifest.json" in commands_of(split["build"])[0]
     assert commands_of(split["pypi"])[0].endswith(" --manifest publish-all-manifest.json")
     assert "build" not in unsplit
     assert "--manifest" not in commands_of(unsplit["pypi"])[0]
-    assert needs_of(PIPELINE._replace(split=False))["testpypi"] == ("check",)
+    assert needs_of(ONE_JOB._replace(split=False))["testpypi"] == ("check",)
     assert commands_of(split["build"])[0].endswith("check --no-build --rebuild\n")
     assert commands_of(unsplit["check"])[0].endswith("check --rebuild")
 
@@ -173,7 +176,7 @@ def test_a_project_in_a_subfolder_is_named_everywhere():
 
 
 def test_tokens_come_from_the_secrets_of_the_environment():
-    jobs = jobs_of(PIPELINE)
+    jobs = jobs_of(ONE_JOB)
     assert jobs["corp"].environment == "corp"
     assert jobs["corp"].steps[-1].env == {"PUBLISH_ALL_CORP_TOKEN": "${{ secrets.CORP_TOKEN }}"}
     assert jobs["github"].steps[-1].env == {"GITHUB_TOKEN": "${{ github.token }}"}

@@ -12,8 +12,9 @@ from publish_all.errors import ConfigurationError, VersionError
 from publish_all.version.change import write_all
 
 _MASK = "***"
+# Tokens of PyPI begin with AgEI, while jobs and environments are named pypi-PROJECT, in lower case.
 _TOKEN = re.compile(
-    r"\b(?:pypi-[A-Za-z0-9_-]{16,}|gh[opsur]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[A-Za-z0-9_-]{16,})"
+    r"\b(?:pypi-(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{16,}|gh[opsur]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[A-Za-z0-9_-]{16,})"
 )
 _IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _VALUE = r"(?P<value>(?!\$|@|['\"]?\$)\S{6,})"

@@ -20,7 +20,6 @@ from publish_all.commands.scaffold.pipeline import (
     token_variable,
     yaml_lines,
 )
-from publish_all.config.model import EMPTY
 from publish_all.config.workflows import Workflow
 
 
@@ -66,7 +65,7 @@ _SECRET = re.compile(r"\$\{\{\s*secrets\.(\w+)\s*\}\}")
 _DESTINATION = re.compile(r"\bpublish-all\b.* publish -r '?([\w.-]+)")
 _NEW_PROJECTS = (
     "# Each new project on PyPI needs its own pending publisher, which needs its own environment.\n"
-    "# Once the projects exist, one job with one environment is enough."
+    "# Once the projects exist, one job with one environment is enough: init --existing-projects."
 )
 
 
@@ -133,10 +132,10 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         first = ("check",)
     before: tuple[str, ...] = first
     for repository in pipeline.destinations:
-        jobs = list(pipeline.jobs(repository))
-        for job in jobs:
-            yield job.key, _publish_job(job, first, before)
-        before = (*before, *(each.key for each in jobs))  # all jobs: skipped ones do not count as failed
+        needs = before
+        for job in pipeline.jobs(repository):
+            yield job.key, _publish_job(job, first, before if pipeline.whole else needs)
+            before = (*before, job.key)  # all jobs: skipped ones do not count as failed
     if pipeline.pages and pipeline.site_of is not None:
         yield "pages", _pages_job(pipeline, pipeline.site_of)
 
@@ -167,25 +166,15 @@ def _job(
 def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]) -> dict[str, Any]:
     repository, pipeline = job.repository, job.pipeline
     more: dict[str, Any] = {"if": _condition(job, first, needs)}
-    if job.matrix:
-        include = [
-            {
-                **({"member": each.member} if each.member else {}),
-                "variant": each.variant or "",
-                "project": each.project,
-            }
-            for each in job.matrix
-        ]
+    if job.product is not None:
         more[_NEW_PROJECTS] = None
-        in_order = {"max-parallel": Noted(1, "dependencies are published first")} if pipeline.whole else {}
-        more["strategy"] = {"fail-fast": False, **in_order, "matrix": {"include": include}}
     permissions = {**_READ}
     if repository == "github":
         permissions["packages"] = Noted("write", "to push to ghcr.io")
     elif repository == "releases":
         permissions["contents"] = Noted("write", "to add the files to the release")
     else:
-        more["environment"] = job.environment("${{ matrix.project }}")
+        more["environment"] = job.environment
     if repository in pipeline.trusted:
         permissions["id-token"] = Noted("write", "for trusted publishing and attestations")
     rehearsal = repository == "testpypi" and "testpypi" not in pipeline.publish_to
@@ -239,21 +228,18 @@ def _condition(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]) 
 def _environment(job: PublishJob) -> dict[str, str]:
     """The variables of the command that publishes, with its token."""
     name, login = token_variable(job.repository), job.pipeline.login(job.repository)
-    stated = {"VARIANT": "${{ matrix.variant }}"} if job.matrix else {}
-    if job.matrix and job.pipeline.whole:
-        stated["MEMBER"] = "${{ matrix.member }}"
     if job.repository in OWN_TOKEN:
-        return {**stated, "GITHUB_TOKEN": "${{ github.token }}"}
+        return {"GITHUB_TOKEN": "${{ github.token }}"}
+    secret = f"secrets.{login.secret}"
     if login.username:
         return {
-            **stated,
             f"PUBLISH_ALL_{name}_USERNAME": login.username,
-            f"PUBLISH_ALL_{name}_PASSWORD": f"${{{{ secrets.{login.secret} }}}}",
+            f"PUBLISH_ALL_{name}_PASSWORD": f"${{{{ {secret} }}}}",
         }
     if job.repository not in job.pipeline.trusted:
-        return {**stated, f"PUBLISH_ALL_{name}_TOKEN": f"${{{{ secrets.{login.secret} }}}}"}
-    token = f"${{{{ inputs.auth == 'token' && secrets.{login.secret} || '' }}}}"
-    return {"AUTH": "${{ inputs.auth || 'oidc' }}", **stated, f"PUBLISH_ALL_{name}_TOKEN": token}
+        return {f"PUBLISH_ALL_{name}_TOKEN": f"${{{{ {secret} }}}}"}
+    token = f"${{{{ inputs.auth == 'token' && {secret} || '' }}}}"
+    return {"AUTH": "${{ inputs.auth || 'oidc' }}", f"PUBLISH_ALL_{name}_TOKEN": token}
 
 
 def kept_in(workflow: Workflow) -> Kept:
@@ -264,7 +250,7 @@ def kept_in(workflow: Workflow) -> Kept:
         for key, job in jobs.items()
     }
     logins: dict[str, Login] = {}
-    environments: dict[str, str] = {}
+    environments: dict[str, list[str]] = {}
     for key, job in jobs.items():
         destination = _DESTINATION.search("\n".join(commands[key]))
         if destination is None:
@@ -272,8 +258,7 @@ def kept_in(workflow: Workflow) -> Kept:
         stated = {name.rpartition("_")[2]: value for name, value in job.steps[-1].env.items()}
         if secret := _SECRET.fullmatch(stated.get("TOKEN") or stated.get("PASSWORD") or ""):
             logins[destination[1]] = Login(secret[1], stated.get("USERNAME", ""))
-        if job.environment and not key.endswith("-itself"):
-            environments[destination[1]] = job.environment.removesuffix("-${{ matrix.project }}")
+        environments.setdefault(destination[1], []).append(job.environment or "")
     tags = workflow.tags
     events = {Trigger.RELEASE: "release" in workflow.triggers, Trigger.TAG: bool(tags)}
     copies = (command for each in commands.values() for command in each if command.startswith("cp "))
@@ -283,9 +268,9 @@ def kept_in(workflow: Workflow) -> Kept:
         tests=tuple(commands.get("test", ())),
         rehearse="testpypi" in jobs,
         split="build" in jobs,
-        separate=any(job.matrix != (EMPTY,) for job in workflow.jobs),
+        separate=any(len(each) > 1 for each in environments.values()),
         logins=logins,
-        environments=environments,
+        environments={name: each[0] for name, each in environments.items() if len(each) == 1 and each[0]},
         copies=tuple(dict.fromkeys(copies)),
         pages="pages" in jobs,
     )

@@ -101,18 +101,10 @@ def _publish_job(job: PublishJob, before: list[str]) -> dict[str, Any]:
     ]
     if needs:
         made["needs"] = needs
-    if job.matrix:
-        matrix = [
-            {
-                **({"MEMBER": each.member} if each.member else {}),
-                "VARIANT": each.variant or "",
-                "PROJECT": each.project,
-            }
-            for each in job.matrix
-        ]
-        made |= {_NEW_PROJECTS: None, "parallel": {"matrix": matrix}}
+    if job.product is not None:
+        made[_NEW_PROJECTS] = None
     made["resource_group"] = Noted("publish", "one release at a time")
-    made["environment"] = job.environment("$PROJECT")
+    made["environment"] = job.environment
     name = token_variable(repository)
     if repository in pipeline.trusted:  # named as the `id` package looks for them
         made["id_tokens"] = {

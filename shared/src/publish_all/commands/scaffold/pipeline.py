@@ -142,7 +142,7 @@ class Pipeline(NamedTuple):
         return f"{name}-{project}" if self._separates(repository) else name
 
     def jobs(self, repository: str) -> Iterator[PublishJob]:
-        """The jobs that publish to a destination: one, or one for the project itself and one for each variant."""
+        """The jobs that publish to a destination: one, or one for each product."""
         key = "".join(each if each.isalnum() and each.isascii() else "-" for each in repository)
         if not key[:1].isalpha() or key in _TAKEN:
             key = f"to-{key}"
@@ -150,12 +150,8 @@ class Pipeline(NamedTuple):
         if not self._separates(repository):
             yield PublishJob(self, key, repository, products[0].project if len(products) == 1 else "")
             return
-        itself = [each for each in products if each.variant is None and each.member is None]
-        for product in itself:
-            yield PublishJob(self, f"{key}-itself", repository, product.project, by_files=True)
-        yield PublishJob(
-            self, key, repository, "", matrix=tuple(each for each in products if each not in itself)
-        )
+        for each in products:
+            yield PublishJob(self, f"{key}-{each.project}", repository, each.project, each)
 
     @property
     def build_commands(self) -> list[str]:
@@ -178,39 +174,38 @@ class Pipeline(NamedTuple):
 
 
 class PublishJob(NamedTuple):
-    """A publish job: for one `project` (empty for several), for its files only, or for all products in `matrix`."""
+    """A publish job: for one `project` (empty for several). `product` is set if others have their own jobs."""
 
     pipeline: Pipeline
     key: str
     repository: str
     project: str
-    by_files: bool = False
-    matrix: tuple[Product, ...] = ()
+    product: Product | None = None
 
     @property
     def commands(self) -> list[str]:
-        """The commands, which use the variables `AUTH` (oidc or token) and `VARIANT` (from the matrix)."""
+        """The commands, which use the variable `AUTH` (oidc or token)."""
         pipeline, command = self.pipeline, f"publish -r {shlex.quote(self.repository)}"
         if self.repository in PUBLIC:
             command += ' --auth "$AUTH"' if self.repository in pipeline.trusted else " --auth token"
-        if self.matrix and pipeline.whole:
-            command += ' --member "$MEMBER" ${VARIANT:+--variant "$VARIANT"}'
-        else:
-            command += ' --variant "$VARIANT"' if self.matrix else pipeline.whole
+        variant = self.product.variant if self.product is not None else None
+        member = self.product.member if self.product is not None else None
+        command += f" --member {shlex.quote(member)}" if member else "" if self.product else pipeline.whole
+        command += f" --variant {shlex.quote(variant)}" if variant else ""
         copies = () if pipeline.split else pipeline.copies
-        if not self.by_files:
+        if self.product is None or variant or member:
             return [*copies, pipeline.ours(f"{command} --manifest {MANIFEST}" if pipeline.split else command)]
         # In a filename a version follows the first hyphen.
         files = f"{shlex.quote(pipeline.folder)}/{self.project.replace('-', '_')}-[0-9]*"
         build = [] if pipeline.split else [pipeline.ours("build")]
         return [*copies, *build, pipeline.ours(f"{command} {files}")]
 
-    def environment(self, variable: str) -> dict[str, Any]:
-        """The environment with the page of the project, which is in a variable where there is a matrix."""
-        project = variable if self.matrix else self.project
-        name = self.pipeline.environment(self.repository, project)
-        known = self.repository in _HOSTS and project
-        page = {"url": f"https://{_HOSTS[self.repository]}/project/{project}/"} if known else {}
+    @property
+    def environment(self) -> dict[str, Any]:
+        """The environment, with the page of the project."""
+        name = self.pipeline.environment(self.repository, self.project)
+        known = self.repository in _HOSTS and self.project
+        page = {"url": f"https://{_HOSTS[self.repository]}/project/{self.project}/"} if known else {}
         return {"name": name, **page}
 
 
