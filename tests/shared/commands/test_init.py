@@ -6,8 +6,9 @@ import pytest
 
 from publish_all._toml import loads
 from publish_all.commands.context import Runtime
-from publish_all.commands.init import InitOptions, carry_out, look, plan_init, suggest
+from publish_all.commands.init import carry_out, plan_init, suggest
 from publish_all.commands.scaffold.choices import Login, Service, Trigger
+from publish_all.commands.scaffold.found import InitOptions, look
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.model import VersionSource
 from publish_all.errors import ConfigurationError, UsageError

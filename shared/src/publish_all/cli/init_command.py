@@ -18,8 +18,8 @@ from publish_all.config.model import VersionSource
 from publish_all.errors import UsageError
 
 if TYPE_CHECKING:  # imported when the command runs, but not for its --help
-    from publish_all.commands.init import Answers, InitOptions, InitPlan
-    from publish_all.commands.scaffold.found import Found
+    from publish_all.commands.init import Answers, InitPlan
+    from publish_all.commands.scaffold.found import Found, InitOptions
 
 _NONE = "none"
 
@@ -87,7 +87,8 @@ class InitCommand(UseCaseCommand):
     )
 
     def use_case(self) -> None:
-        from publish_all.commands.init import carry_out, look, plan_init, suggest
+        from publish_all.commands.init import carry_out, plan_init, suggest
+        from publish_all.commands.scaffold.found import look
         from publish_all.commands.scaffold.tool_source import missing_from_index
 
         options = self._init_options()
@@ -127,7 +128,7 @@ class InitCommand(UseCaseCommand):
 
     def _init_options(self) -> InitOptions:
         """Read the options of the command line. Raises `UsageError`."""
-        from publish_all.commands.init import InitOptions
+        from publish_all.commands.scaffold.found import InitOptions
 
         source, services = self.text("version-source"), self.texts("ci")
         workflow = self.path("from-workflow")  # relative to the current folder, or else to the project

@@ -1,6 +1,6 @@
 """Set up a project: compute changes of files from the project and a few answers. Nothing is printed here.
 
-`look` and `suggest` find default answers, which options or the user override; `plan_init`
+`found.look` and `suggest` find default answers, which options or the user override; `plan_init`
 computes the changes, which are shown; `carry_out` writes them.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,6 @@ from packaging.utils import canonicalize_name
 
 from publish_all._build_system import backend_name
 from publish_all._toml import table
-from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold.changes import Change, current, write
 from publish_all.commands.scaffold.choices import (
     Login,
@@ -27,56 +25,24 @@ from publish_all.commands.scaffold.choices import (
     Trigger,
     is_ours,
 )
-from publish_all.commands.scaffold.found import Found, version_choice
-from publish_all.commands.scaffold.found import look as look_around
+from publish_all.commands.scaffold.found import Found, InitOptions, version_choice
 from publish_all.commands.scaffold.github_workflow import github_workflow
-from publish_all.commands.scaffold.gitlab_pipeline import gitlab_pipeline
+from publish_all.commands.scaffold.gitlab_pipeline import GITLAB_FILE, gitlab_pipeline
 from publish_all.commands.scaffold.pipeline import PUBLIC, Form, Pipeline, Product, next_steps
 from publish_all.commands.scaffold.pyproject import with_settings
-from publish_all.commands.scaffold.tool_source import PLUGIN, tool_source
+from publish_all.commands.scaffold.tool_source import PLUGIN
 from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.kinds import upload_url_problem
-from publish_all.config.load import load_project
-from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
+from publish_all.config.model import EMPTY, VersionSource
 from publish_all.config.reading import nearest
 from publish_all.config.rules import name_problem
 from publish_all.config.workflows import FOLDER
 from publish_all.config.workspace import label
-from publish_all.errors import ConfigurationError, UsageError
+from publish_all.errors import UsageError
 from publish_all.version.git import tag_version
 from publish_all.version.static import static_version
 
-_GITLAB = ".gitlab-ci.yml"
 _DEPLOYS_PAGES = re.compile(r"actions/deploy-pages|gh-pages|gh-deploy|github-pages-deploy-action")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InitOptions:
-    """The answers from options or the user; None for open questions.
-
-    An entry of `publish_to` is the name of a repository, or NAME=URL. Empty `services` write no CI. `new_projects`: the
-    projects do not exist on public indexes yet. `in_poetry`: the Poetry plugin is declared in the project.
-    `source` is where to install publish-all from (see `tool_source`). `auth` is `oidc` or `token` by destination;
-    the empty name is for all.
-    """
-
-    directory: Path
-    publish_to: tuple[str, ...] | None = None
-    version_source: VersionSource | None = None
-    tag_prefix: str | None = None
-    variants: bool | None = None
-    services: tuple[Service, ...] | None = None
-    triggers: tuple[Trigger, ...] | None = None
-    tests: tuple[str, ...] | None = None
-    auth: Mapping[str, str] | None = None
-    rehearse: bool | None = None
-    split: bool | None = None
-    pages: bool | None = None
-    new_projects: bool | None = None
-    from_workflow: Path | None = None
-    source: str | None = None
-    in_poetry: bool = False
-    runtime: Runtime = field(default_factory=Runtime)
 
 
 class Answers(NamedTuple):
@@ -101,25 +67,6 @@ class InitPlan(NamedTuple):
     @property
     def needed(self) -> tuple[Change, ...]:
         return tuple(each for each in self.changes if each.needed)
-
-
-def look(options: InitOptions) -> Found:
-    """Find out about the project. Raises `ConfigurationError` if there is none, or its file has an error."""
-    found = look_around(options.directory, runtime=options.runtime, from_workflow=options.from_workflow)
-    texts = (found.text, *(current(each) or "" for each in (found.ours, found.repository / _GITLAB) if each))
-    source = tool_source(
-        options.source, root=found.repository, texts=texts, runtime=options.runtime, poetry=options.in_poetry
-    )
-    return found._replace(source=source, members=_members(found.root))
-
-
-def _members(root: Path) -> tuple[ProjectConfig, ...]:
-    """The members of the workspace of which this is the root; none where it is none."""
-    try:
-        run = load_project(root, ())
-    except (ConfigurationError, UsageError):
-        return ()
-    return run.members if run.root == root and any(each.root != root for each in run.members) else ()
 
 
 def suggest(options: InitOptions, found: Found) -> Answers:
@@ -311,7 +258,7 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
                 continue
         else:
             path, more = _gitlab_file(found)
-            workflow, text = _GITLAB, gitlab_pipeline(pipeline)
+            workflow, text = GITLAB_FILE, gitlab_pipeline(pipeline)
         changes.append(_change(path, current(path), text, found))
         notes += more
         forms += next_steps(
@@ -378,12 +325,12 @@ def _github_file(found: Found) -> tuple[Path, list[str]]:
 
 def _gitlab_file(found: Found) -> tuple[Path, list[str]]:
     """The path of the pipeline. If there is a hand-made one, another path, which that one can include."""
-    path = found.repository / _GITLAB
+    path = found.repository / GITLAB_FILE
     text = current(path)
     if text is None or is_ours(text):
         return path, []
     note = (
-        f"{_GITLAB} is not changed: remove the upload from it, include the new file "
+        f"{GITLAB_FILE} is not changed: remove the upload from it, include the new file "
         "(`include: [{local: .gitlab/publish.yml}]`), and add its stages"
     )
     return found.repository / ".gitlab" / "publish.yml", [note]

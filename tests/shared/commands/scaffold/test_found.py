@@ -7,7 +7,7 @@ import pytest
 
 from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold.choices import NewVariant, Service, VersionChoice
-from publish_all.commands.scaffold.found import look, version_choice
+from publish_all.commands.scaffold.found import InitOptions, look, version_choice
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.model import VersionSource
 from publish_all.errors import ConfigurationError
@@ -40,7 +40,7 @@ def looking(tmp_path):
             return CompletedProcess(command, 0 if remote else 2, remote + "\n", "")
 
         runtime = Runtime(environment={}, home=tmp_path, run=git, folders=folders)
-        return look(root / folder, runtime=runtime)
+        return look(InitOptions(directory=root / folder, runtime=runtime))
 
     return run
 
@@ -134,7 +134,7 @@ def test_a_git_that_is_not_there_tells_nothing(tmp_path):
         raise FileNotFoundError
 
     runtime = Runtime(environment={}, home=Path(tmp_path), run=absent)
-    assert look(tmp_path, runtime=runtime).link is None
+    assert look(InitOptions(directory=tmp_path, runtime=runtime)).link is None
 
 
 def test_files_of_the_same_name_are_different_variants(looking):

@@ -7,8 +7,9 @@ import pytest
 from publish_all import __version__
 from publish_all._toml import loads
 from publish_all.commands.context import Runtime
-from publish_all.commands.init import InitOptions, look, plan_init, suggest
+from publish_all.commands.init import plan_init, suggest
 from publish_all.commands.scaffold import tool_source as module
+from publish_all.commands.scaffold.found import InitOptions, look
 from publish_all.errors import UsageError
 
 URL = "https://git.corp.example/tools/publish-all.git"

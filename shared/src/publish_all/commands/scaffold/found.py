@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +16,13 @@ from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold import choices
 from publish_all.commands.scaffold.changes import current
 from publish_all.commands.scaffold.github_workflow import kept_in
+from publish_all.commands.scaffold.gitlab_pipeline import GITLAB_FILE
 from publish_all.commands.scaffold.hand_made import Migration, read_migration, read_values, variant_name
 from publish_all.commands.scaffold.project_tests import commands_that_test
-from publish_all.commands.scaffold.tool_source import Source
+from publish_all.commands.scaffold.tool_source import Source, tool_source
 from publish_all.config.github_project import answer_of_git, link_of_remote, remote_of
 from publish_all.config.known import adopt
-from publish_all.config.load import parse_toml, read_text, search_pyproject
+from publish_all.config.load import load_project, parse_toml, read_text, search_pyproject
 from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
 from publish_all.config.parse import parse_project
 from publish_all.config.tools import read_tools
@@ -34,6 +36,35 @@ from publish_all.version.static import asks_us, project_name
 _FOLDERS = ("", "src/", "lib/", "packages/")
 _FILES = ("__init__", "_version", "version", "__version__", "__about__", "about")
 _NOT_OURS = frozenset({"tests", "test", "docs", "doc", "build", "dist", "examples", "benchmarks", "scripts"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InitOptions:
+    """The answers from options or the user; None for open questions.
+
+    An entry of `publish_to` is the name of a repository, or NAME=URL. Empty `services` write no CI. `new_projects`: the
+    projects do not exist on public indexes yet. `in_poetry`: the Poetry plugin is declared in the project.
+    `source` is where to install publish-all from (see `tool_source`). `auth` is `oidc` or `token` by destination;
+    the empty name is for all.
+    """
+
+    directory: Path
+    publish_to: tuple[str, ...] | None = None
+    version_source: VersionSource | None = None
+    tag_prefix: str | None = None
+    variants: bool | None = None
+    services: tuple[choices.Service, ...] | None = None
+    triggers: tuple[choices.Trigger, ...] | None = None
+    tests: tuple[str, ...] | None = None
+    auth: Mapping[str, str] | None = None
+    rehearse: bool | None = None
+    split: bool | None = None
+    pages: bool | None = None
+    new_projects: bool | None = None
+    from_workflow: Path | None = None
+    source: str | None = None
+    in_poetry: bool = False
+    runtime: Runtime = field(default_factory=Runtime)
 
 
 class Found(NamedTuple):
@@ -64,20 +95,21 @@ class Found(NamedTuple):
     ours: Path | None
     kept: choices.Kept
     notes: tuple[str, ...]
-    source: Source = Source(usual=True)
-    members: tuple[ProjectConfig, ...] = ()
+    source: Source
+    members: tuple[ProjectConfig, ...]
 
     @property
     def pyproject(self) -> Mapping[str, Any]:
         return self.config.pyproject
 
 
-def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None) -> Found:
-    """Look around in and above `directory`.
+def look(options: InitOptions) -> Found:
+    """Look around in and above the directory.
 
     Raises `ConfigurationError` where there is no Python project, and for a `from_workflow` that can't be read.
     """
-    root, text = _project(directory)
+    runtime = options.runtime
+    root, text = _project(options.directory)
     pyproject = parse_toml(text, root / "pyproject.toml")
     config = parse_project(pyproject, root=root, file="pyproject.toml")
     repository = repository_root(root)
@@ -85,14 +117,15 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
     service, link = _remote(repository, runtime)
     tags = answer_of_git("tag", "--list", root=root, environment=runtime.environment, run=runtime.run)
     known, notes = _known(config, runtime)
-    migration = read_migration(from_workflow, repository=repository, subfolder=subfolder, known=known)
+    made = read_migration(options.from_workflow, repository=repository, subfolder=subfolder, known=known)
     ours = _own_workflow(repository, subfolder)
-    kept = kept_in(ours) if ours is not None else None
-    variants, layout = migration.variants, migration.layout
+    variants, layout = made.variants, made.layout
     if config.variants:
         variants, layout = (), EMPTY
     elif not variants:
         variants, layout = choices.collected(_variants(root))
+    written = (repository / GITLAB_FILE, *([ours.path] if ours is not None else []))
+    texts = (text, *(current(each) or "" for each in written))
     return Found(
         root=root,
         repository=repository,
@@ -107,11 +140,24 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
         link=link,
         tests=commands_that_test(root, pyproject),
         tags=tuple(tags.split()),
-        migration=migration,
+        migration=made,
         ours=ours.path if ours is not None else None,
-        kept=kept if kept is not None and not (from_workflow and migration.destinations) else migration.kept,
+        kept=made.kept if ours is None or (options.from_workflow and made.destinations) else kept_in(ours),
         notes=(*notes, *_notes(root, pyproject, known)),
+        source=tool_source(
+            options.source, root=repository, texts=texts, runtime=runtime, poetry=options.in_poetry
+        ),
+        members=_members(root),
     )
+
+
+def _members(root: Path) -> tuple[ProjectConfig, ...]:
+    """The members of the workspace of which this is the root; none where it is none."""
+    try:
+        run = load_project(root, ())
+    except (ConfigurationError, UsageError):
+        return ()
+    return run.members if run.root == root and any(each.root != root for each in run.members) else ()
 
 
 def _own_workflow(repository: Path, subfolder: str) -> Workflow | None:

@@ -21,6 +21,7 @@ from publish_all.commands.scaffold.pipeline import (
     yaml_lines,
 )
 
+GITLAB_FILE = ".gitlab-ci.yml"
 IMAGE = "ghcr.io/astral-sh/uv:python3.13-bookworm"
 _HEAD = f"""\
 {MARK}: run it again to change this file, or edit it.
