@@ -30,10 +30,8 @@ LIMIT = 2 * 1024**3
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PART = ".part"
 _CHUNK = 1024 * 1024
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # Of file systems which cannot reserve room: a full disk shows when they are written to.
 _NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
-_CHECKS = 64
 _STALE_PART = 24 * 3600.0
 _KEPT_AFTER_PRUNING = 0.9
 
@@ -134,7 +132,7 @@ class BlobCache:
         self.limit = limit
         self._lock = threading.Lock()
         self._intact: dict[Path, tuple[int, ...]] = {}
-        self._checking = [threading.Lock() for _ in range(_CHECKS)]
+        self._checking = threading.Lock()
 
     def open(self, scope: str, sha256: str) -> IO[bytes] | None:
         """A file that is there, to be read; None if it is not, or no longer has its digest.
@@ -151,8 +149,8 @@ class BlobCache:
             os.utime(path, ns=(time.time_ns(), os.fstat(file.fileno()).st_mtime_ns))
         if self._intact.get(path) == _identity(file):
             return file
-        # Many clients that want the same file wait until it was read once; hardly anyone waits for another file.
-        with self._checking[hash(path) % _CHECKS]:
+        # Many clients that want the same file wait until it was read once.
+        with self._checking:
             if self._intact.get(path) == _identity(file) or _sha256(file) == sha256:
                 self._intact[path] = _identity(file)
                 file.seek(0)
@@ -170,18 +168,15 @@ class BlobCache:
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.folder / f"{secrets.token_hex(16)}{_PART}"
+        self._make_room(size)
         file = open(path, "x+b", opener=lambda _, flags: open_own(path, flags))  # noqa: SIM115 - the caller closes it
         try:
-            try:
-                self._reserve(file, size)
-            except OSError as error:
-                if error.errno not in _FULL:
-                    raise
-                self._make_room(size)
-                self._reserve(file, size)
-        except BaseException:
-            self.give_up(file)
-            raise
+            if size and hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in _NOT_SUPPORTED:
+                self.give_up(file)
+                raise
         return file
 
     def end(self, file: IO[bytes], scope: str, sha256: str) -> None:
@@ -207,23 +202,16 @@ class BlobCache:
             with contextlib.suppress(OSError):
                 action()
 
-    def _reserve(self, file: IO[bytes], size: int) -> None:
-        """Raises `OSError` where there is no room for so many bytes."""
-        if not hasattr(os, "posix_fallocate"):
-            if shutil.disk_usage(self.folder).free < size:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        elif size:
-            try:
-                os.posix_fallocate(file.fileno(), 0, size)
-            except OSError as error:
-                if error.errno not in _NOT_SUPPORTED:
-                    raise
-
     def _make_room(self, size: int) -> None:
+        """Raises `OSError` where there is no room for so many bytes, even without the files used least recently."""
+        free = shutil.disk_usage(self.folder).free
+        if free >= size:
+            return
         with self._lock:
             kept = sum(each for _, each, _ in self._files())
-            if kept + shutil.disk_usage(self.folder).free >= size:
-                self._prune(kept - size)
+            if kept + free < size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._prune(kept + free - size)
 
     def _path(self, scope: str, sha256: str) -> Path:
         if not _DIGEST.fullmatch(sha256):

@@ -27,22 +27,8 @@ PIP_SECONDS = 30.0
 
 # What pip and uv call the settings that say where packages come from. A proxy is for pip all hosts' proxy.
 _PIP_PLACES = frozenset({"index-url", "pypi-url", "extra-index-url", "find-links", "no-index", "proxy"})
-_UV_PLACES = frozenset(
-    {
-        "index",
-        "index-url",
-        "extra-index-url",
-        "find-links",
-        "no-index",
-        "index-strategy",
-        "torch-backend",
-        "offline",
-        # These ignore NO_PROXY, as pip's does.
-        "http-proxy",
-        "https-proxy",
-        "no-proxy",
-    }
-)
+# uv's own proxies ignore NO_PROXY, as pip's does.
+_UV_PLACES = re.compile(r".*\bindex\b.*|.*-proxy|find-links|torch-backend|offline")
 # uv refuses these in a uv.toml, and reads them from pyproject.toml by itself:
 # https://github.com/astral-sh/uv/blob/main/crates/uv-settings/src/lib.rs (validate_uv_toml)
 _UV_PROJECT = frozenset(
@@ -118,9 +104,11 @@ def client_settings(
     others += _uv_others(uv, uv_from)
     no_index, cert = pip.get("no-index"), Path(pip["cert"].value) if "cert" in pip else None
     passed_on = {key: each.value for key, each in pip.items() if key not in _PIP_PLACES | _NOT_SETTINGS}
-    kept = {key: value for key, value in uv.items() if key not in _UV_PLACES | _UV_PROJECT}
+    kept = {
+        key: value for key, value in uv.items() if key not in _UV_PROJECT and not _UV_PLACES.fullmatch(key)
+    }
     if "pip" in kept:
-        kept["pip"] = {key: value for key, value in uv_pip.items() if key not in _UV_PLACES}
+        kept["pip"] = {key: value for key, value in uv_pip.items() if not _UV_PLACES.fullmatch(key)}
     return ClientSettings(
         variables={f"PIP_{key.upper().replace('-', '_')}": value for key, value in passed_on.items()},
         uv=kept,

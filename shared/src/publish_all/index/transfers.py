@@ -14,7 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol, TypeVar
+from typing import IO, Any, NamedTuple, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -67,47 +67,43 @@ class Body:
             await anyio.to_thread.run_sync(self.held.close)
 
 
+class Progress(NamedTuple):
+    """How far a file is: where it is written, its announced size, and how it ended."""
+
+    path: Path | None = None
+    size: int = 0
+    written: int = 0
+    done: bool = False
+    error: Exception | None = None
+
+
 class Arrival:
     """A file while it is fetched: a thread writes it and calls `tell`, and the event loop does all else."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._moved = asyncio.Event()
-        self._path: Path | None = None
-        self._size: int | None = None
-        self._written = 0
-        self._done = False
-        self._error: Exception | None = None
+        self._progress = Progress()
 
-    def tell(
-        self,
-        *,
-        path: Path | None = None,
-        size: int | None = None,
-        written: int | None = None,
-        done: bool = False,
-        error: Exception | None = None,
-    ) -> None:
-        """Set news: the `path` of the bytes, how many are `written`, or that it is `done` (with or without an error)."""
+    def tell(self, **news: Any) -> None:
+        """Change the `Progress`, unless it is done."""
 
-        def set_() -> None:
-            if not self._done:
-                self._path, self._size = path or self._path, size if path else self._size
-                self._written = self._written if written is None else written
-                self._done, self._error = done, error
+        def change() -> None:
+            if not self._progress.done:
+                self._progress = self._progress._replace(**news)
                 self._moved.set()
                 self._moved = asyncio.Event()
 
         with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
-            self._loop.call_soon_threadsafe(set_)
+            self._loop.call_soon_threadsafe(change)
 
-    async def begun(self) -> tuple[Path, int | None]:
+    async def begun(self) -> tuple[Path, int]:
         """Wait until bytes come; where to, and how many are announced. Raises what kept them from coming."""
-        while self._path is None:
-            if self._done:
-                raise self._error or NotKeptError
+        while self._progress.path is None:
+            if self._progress.done:
+                raise self._progress.error or NotKeptError
             await self._moved.wait()
-        return self._path, self._size
+        return self._progress.path, self._progress.size
 
     async def read(self, file: IO[bytes]) -> AsyncIterator[bytes]:
         """The bytes, as they come. Raises `BrokenTransferError` if they stop coming."""
@@ -120,10 +116,11 @@ class Arrival:
     async def _available(self, position: int) -> int:
         """How many bytes may be read, once that is more than `position` or all has come."""
         while True:
-            if self._error is not None:
-                raise BrokenTransferError from self._error
-            available = self._written if self._done else self._written - 1
-            if self._done or available > position:
+            now = self._progress
+            if now.error is not None:
+                raise BrokenTransferError from now.error
+            available = now.written if now.done else now.written - 1
+            if now.done or available > position:
                 return available
             await self._moved.wait()
 

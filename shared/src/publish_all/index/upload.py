@@ -17,8 +17,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
-from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.utils import NormalizedName, canonicalize_name, canonicalize_version
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
@@ -313,7 +312,7 @@ def _read(form: UploadForm, path: Path) -> Distribution:
         raise ServeError(plain(f"{shown} {error.hint or ''}", limit=1000), status=400) from error
     if canonicalize_name(form.fields.get("name", found.name)) != found.project:
         raise ServeError("The form names another project than the file does.", status=400)
-    if not _same_version(form.fields.get("version", str(found.version)), found.version):
+    if canonicalize_version(form.fields.get("version", found.version)) != canonicalize_version(found.version):
         raise ServeError("The form states another version than the file does.", status=400)
     for name, digest in (
         ("sha256_digest", found.digests.sha256),
@@ -324,13 +323,6 @@ def _read(form: UploadForm, path: Path) -> Distribution:
         if stated and not hmac.compare_digest(stated.encode(), digest.encode()):
             raise ServeError(f"The {name} is not that of the file that came.", status=400)
     return found
-
-
-def _same_version(stated: str, version: Version) -> bool:
-    try:
-        return Version(stated) == version
-    except InvalidVersion:
-        return False
 
 
 def _words(findings: tuple[Finding, ...]) -> str:
