@@ -42,6 +42,7 @@ FOREIGN = (
     "POETRY_",
     "PUBLISH_ALL_",
     "PYPI",
+    "PYTHONUNBUFFERED",  # hides that output is lost when a process dies
     "TESTPYPI",
     "TWINE_",
 )

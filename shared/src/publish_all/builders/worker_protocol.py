@@ -57,7 +57,8 @@ def ask_worker(
     # python -m adds the current folder to the path, where the project's modules would hide ours.
     empty = workspace / "empty"
     empty.mkdir(exist_ok=True, parents=True)
-    command = [executable, "-m", "publish_all.builders.worker"]
+    # -u: what a backend printed is in the log when its error is, and when it dies.
+    command = [executable, "-u", "-m", "publish_all.builders.worker"]
     with piped(command, cwd=empty, environment=environment, errors=log, own_group=own_group) as worker:
         worker.say(dumps({"workspace": workspace / "work", **question}))
         for line in worker.lines():
