@@ -71,7 +71,9 @@ def make_wheel(tmp_path: Path) -> MakeWheel:
         path = tmp_path / f"{stem}-{tag}.whl"
         with zipfile.ZipFile(path, "w") as opened:
             for member, data in {**members, **(extra or {})}.items():
-                opened.writestr(member, data)
+                info = zipfile.ZipInfo(member)
+                info.filename = member  # also with backslashes on Windows
+                opened.writestr(info, data)
             for member, target in (links or {}).items():
                 info = zipfile.ZipInfo(member)
                 info.external_attr = 0o120777 << 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -73,7 +74,7 @@ def test_uv_brings_pip_where_there_is_none(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(command, "find_pip", lambda _: None)
     monkeypatch.setattr(command, "execute", execute)
-    uv = tmp_path / "bin" / "uv"
+    uv = tmp_path / "bin" / ("uv.exe" if os.name == "nt" else "uv")
     uv.parent.mkdir()
     uv.touch(mode=0o755)
     options = IndexOptions(
@@ -82,5 +83,6 @@ def test_uv_brings_pip_where_there_is_none(tmp_path: Path, monkeypatch: pytest.M
     )
     with pytest.raises(PublishAllError, match="uv cannot download the dependencies: it says why"):
         fetch_dependencies(options, ["a==1"], tmp_path / "d", None, listener=ignore, run=run)
-    assert seen[0][:6] == (str(uv), "tool", "run", "--python", sys.executable, "pip")
+    assert Path(seen[0][0]) == uv
+    assert seen[0][1:6] == ("tool", "run", "--python", sys.executable, "pip")
     assert seen[0][-1] == "a==1"
