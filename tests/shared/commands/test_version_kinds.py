@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -345,7 +346,7 @@ def call(root: Path, **options: Any) -> VersionResult:
 
 
 def backend_says(root: Path) -> str:
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))  # uv_build starts uv-build
+    path = os.pathsep.join((sysconfig.get_path("scripts"), os.environ["PATH"]))  # uv_build starts uv-build
     done = subprocess.run(
         [sys.executable, "-c", ASK],
         cwd=root,
