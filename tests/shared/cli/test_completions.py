@@ -29,6 +29,7 @@ url = "https://pypi.corp.example/legacy/"
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     return tmp_path
