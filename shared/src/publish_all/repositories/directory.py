@@ -26,6 +26,7 @@ from packaging.utils import NormalizedName, canonicalize_version
 from packaging.version import Version
 
 from publish_all import diagnoses as known
+from publish_all._json import loads
 from publish_all._own_files import INDEX_LOCK, open_own, replace_open, sync_folder, try_lock
 from publish_all.config.kinds import DIRECTORY, Kind
 from publish_all.config.model import RepositoryConfig
@@ -160,16 +161,21 @@ class DirectoryRepository:
 
     def verify(self, release: Release) -> Look:
         """Read the page back, and check that it lists our sha256, and that the file has it."""
+        page = self._folder(release.project) / "index.json"
+        listed: dict[str, str] = {}
+        states: dict[str, FileState] = {}
         try:
-            page = self._page(release.project)
-            states: dict[str, FileState] = {}
+            for file in loads(page.read_bytes())["files"]:
+                listed[file["filename"]] = file["hashes"]["sha256"]
             for each in release.distributions:
-                file = page.file(self._target(each).name) if page is not None else None
-                if file is not None:
-                    same = file.hashes.get("sha256") == each.digests.sha256
+                sha256 = listed.get(self._target(each).name)
+                if sha256 is not None:
+                    same = sha256 == each.digests.sha256
                     states[each.filename] = self._state(each) if same else FileState.DIFFERENT
-        except (RepositoryError, OSError) as error:
-            return Look(findings=(self._found(known.FOLDER_UNUSABLE, str(error)),))
+        except FileNotFoundError:
+            return Look()
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            return Look(findings=(self._found(known.FOLDER_UNUSABLE, f"{page} cannot be read: {error}."),))
         return Look(states=states)
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
@@ -180,19 +186,18 @@ class DirectoryRepository:
         )
 
     def _listed(self, project: NormalizedName, version: Version) -> tuple[pages.IndexFile, ...]:
-        return pages.files_of(self._page(project), project, version, self.name)
-
-    def _page(self, project: NormalizedName) -> pages.ProjectPage | None:
-        """The page that readers see, which may not list all files of the folder. Raises `RepositoryError`."""
+        """From the page that readers see, which may not list all files of the folder. Raises `RepositoryError`."""
         own = self._folder(project)
+        page = None
         try:
             content = (own / "index.json").read_bytes()
-            return pages.parse_project(content, content_type=pages.JSON_TYPE, url=f"{own.as_uri()}/")
+            page = pages.parse_project(content, content_type=pages.JSON_TYPE, url=f"{own.as_uri()}/")
         except FileNotFoundError:
-            return None
+            pass
         except (OSError, pages.PageError) as error:
             msg = f"The index in {own} cannot be read: {error}."
             raise RepositoryError(msg, hint="Publish to it again, which rewrites its pages.") from error
+        return pages.files_of(page, project, version, self.name)
 
     # --- yank and delete
 
@@ -272,7 +277,7 @@ class DirectoryRepository:
         """
         folder = self._folder(project)
         folder.mkdir(parents=True, exist_ok=True)
-        files: list[tuple[Version, pages.IndexFile]] = []
+        files: list[tuple[Version, str, pages.IndexFile]] = []
         findings = []
         for path in sorted(folder.iterdir()):
             left_out = path.name in without or path.name.startswith(".")
@@ -299,17 +304,17 @@ class DirectoryRepository:
                 size=found.size,
                 yanked=note.read_text(encoding="utf-8") if note.is_file() else None,
             )
-            files.append((found.version, file))
-        files.sort(key=lambda each: (each[0], each[1].filename))
-        page = pages.ProjectPage(
-            name=project,
-            files=tuple(file for _, file in files),
-            versions=tuple(dict.fromkeys(str(version) for version, _ in files)),
-        )
+            files.append((found.version, path.name, file))
+        listed: dict[str, pages.IndexFile] = {}
+        versions: dict[str, None] = {}
+        for version, name, file in sorted(files):
+            versions[str(version)] = None
+            listed[name] = file
+        page = pages.ProjectPage(name=project, files=tuple(listed.values()), versions=tuple(versions))
         replace_pages(folder, pages.render_project(page))
         projects = sorted(each.parent.name for each in folder.parent.glob("*/index.json"))
         replace_pages(folder.parent, pages.render_root(projects))
-        return [each.filename for each in page.files], tuple(findings)
+        return listed, tuple(findings)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -358,11 +358,14 @@ class _RepositoryRun:
         if not self.verifies and not self.stopped.issuperset(each.member for each in self.plan.releases):
             self.verifies = True
             self.workers.listener(events.StepStarted(step="verify", detail=self.repository.name))
-        waiting = [each for each in self.unseen.values() if each.member not in self.stopped]
+        waiting: list[Release] = []
         rest = self.seconds - (self.clock.now() - self.last_upload)
-        if not waiting or rest <= 0:
-            # Members that need these are not uploaded.
-            self.stopped |= {each.member for each in waiting if each.member is not None}
+        for each in self.unseen.values():
+            if rest > 0 and each.member not in self.stopped:
+                waiting.append(each)
+            elif each.member is not None:
+                self.stopped.add(each.member)  # members that need it are not uploaded
+        if not waiting:
             return False
         pause, self.pause = min(self.pause, rest), min(2 * self.pause, _LONGEST_PAUSE)
         names = (name for name, each in self.files.items() if each.visibility is FileState.PROPAGATING)

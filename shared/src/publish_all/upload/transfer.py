@@ -13,16 +13,13 @@ from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWai
 from publish_all.findings import Finding
 from publish_all.repositories.repository import Repository, UploadOutcome, failed_upload
 from publish_all.results import FileReport, FileState
-from publish_all.upload.workers import Attempts
+from publish_all.upload.workers import Attempts, StoppedError
 
 _PROGRESS_SECONDS = 0.1
+_SAY_SO = (known.OTHER_BYTES.code, known.MAYBE_OTHER_BYTES.code)
 _SAME_CRASHES = 3
 # The final state of a file that the index lists although no attempt succeeded.
 _AFTER_UNCLEAR = {FileState.PRESENT: FileState.UPLOADED, FileState.DIFFERENT: FileState.CONFLICT}
-
-
-class AbortedError(Exception):
-    """Raised in the middle of a body when the run is to end at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +43,7 @@ class Transfer:
             finding = unexpected(error, self.file.filename)
             outcome = UploadOutcome(status=FileState.UNCLEAR, findings=(finding,))
         findings = () if outcome.status.done else outcome.findings
-        known_as = {each.code for each in findings} & {known.OTHER_BYTES.code, known.MAYBE_OTHER_BYTES.code}
-        if outcome.status is FileState.CONFLICT and not known_as:
+        if outcome.status is FileState.CONFLICT and not any(each.code in _SAY_SO for each in findings):
             findings = (*findings, other_bytes(self.repository, self.file))
         return replace(
             file_report(self.file, outcome.status),
@@ -98,7 +94,7 @@ class Transfer:
         def progress(sent: int) -> None:
             nonlocal last
             if cancellation.aborting:
-                raise AbortedError
+                raise StoppedError("the run ends at once")
             now = clock.now()
             if sent >= size or now - last >= _PROGRESS_SECONDS:
                 last = now
@@ -106,7 +102,7 @@ class Transfer:
 
         try:
             return self.repository.upload(self.file, progress=progress)
-        except AbortedError:
+        except StoppedError:
             return UploadOutcome(status=FileState.UNCLEAR)
         except PublishAllError as error:
             return failed_upload(error)
