@@ -11,7 +11,7 @@ from publish_all.events import UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.repositories.repository import UploadOutcome
 from publish_all.results import FileState
 from publish_all.upload.transfer import Transfer
-from publish_all.upload.workers import Attempts, Cancellation, RetryPolicy
+from publish_all.upload.workers import Attempts, Cancellation, Clock
 
 FILE = distribution()
 BUSY = Diagnosis("PA511").found("503 Service Unavailable")
@@ -22,12 +22,12 @@ CONFLICT = outcome(FileState.CONFLICT)
 
 @pytest.fixture
 def transfer(clock, events):
-    def transfer(repository, *replies, retry=None, cancellation=None):
+    def transfer(repository, *replies, cancellation=None, **limits):
         repository.replies[FILE.filename] = list(replies)
         return Transfer(
             repository,
             FILE,
-            Attempts(retry or RetryPolicy(), clock, cancellation or Cancellation()),
+            Attempts(clock=clock, cancellation=cancellation or Cancellation(), **limits),
             events,
         )()
 
@@ -88,17 +88,21 @@ def test_names_the_field_that_a_server_probably_fails_on(clock, events):
     repository = FakeRepository()
     file = replace(FILE, metadata={**FILE.metadata, "Provides-Dist": ("kindling (", "tinder")})
     repository.replies[file.filename] = [crash("500 broken")] * 3
-    result = Transfer(repository, file, Attempts(RetryPolicy(), clock, Cancellation()), events)()
+    result = Transfer(repository, file, Attempts(clock=clock, cancellation=Cancellation()), events)()
     assert result.findings[1].hint.endswith("Correct it: Provides-Dist: kindling (")
 
 
+def pause(number, chance, retry_after=None):
+    clock = Clock(chance=lambda: chance)
+    return Attempts(clock=clock, cancellation=Cancellation(), number=number, most=99).pause(retry_after)
+
+
 def test_waits_have_full_jitter():
-    waits = [RetryPolicy().wait(4, retry_after=None, chance=chance) for chance in (0.0, 0.5, 0.999)]
-    assert waits == pytest.approx([0.0, 2.0, 3.996])
+    assert [pause(4, chance) for chance in (0.0, 0.5, 0.999)] == pytest.approx([0.0, 2.0, 3.996])
 
 
 def test_backoff_is_capped():
-    assert RetryPolicy().wait(40, retry_after=None, chance=1.0) == 30.0
+    assert pause(40, 1.0) == 30.0
 
 
 def test_retry_after_is_honoured(transfer, time):
@@ -107,13 +111,12 @@ def test_retry_after_is_honoured(transfer, time):
 
 
 def test_retry_after_is_capped_and_not_negative():
-    policy = RetryPolicy(longest_wait=120.0)
-    assert policy.wait(1, retry_after=86400.0, chance=0.0) == 120.0
-    assert policy.wait(1, retry_after=-5.0, chance=0.0) == 0.0
+    assert pause(1, 0.0, retry_after=86400.0) == 120.0
+    assert pause(1, 0.0, retry_after=-5.0) == 0.0
 
 
 def test_retry_after_of_nothing_does_not_hammer():
-    assert RetryPolicy().wait(4, retry_after=0.0, chance=0.5) == 2.0
+    assert pause(4, 0.5, retry_after=0.0) == 2.0
 
 
 def test_given_up_after_the_last_attempt(transfer):
@@ -127,7 +130,7 @@ def test_given_up_after_the_last_attempt(transfer):
 
 def test_given_up_when_the_time_is_over(transfer, time):
     slow = outcome(FileState.FAILED, retry_after=100.0)
-    result = transfer(FakeRepository(), *[slow] * 20, retry=RetryPolicy(attempts=50, seconds=250.0))
+    result = transfer(FakeRepository(), *[slow] * 20, most=50, time_limit=250.0)
     assert result.status is FileState.FAILED
     assert time.time <= 250.0
 
@@ -174,7 +177,7 @@ def test_index_that_fails_too_is_asked_after_the_next_attempt(transfer):
 
 def test_last_lost_answer_is_settled_by_the_index_too(transfer):
     repository = FakeRepository()
-    result = transfer(repository, TRANSIENT, stored_but_unanswered(repository), retry=RetryPolicy(attempts=2))
+    result = transfer(repository, TRANSIENT, stored_but_unanswered(repository), most=2)
     assert result.status is FileState.UPLOADED
 
 
@@ -264,7 +267,7 @@ def test_progress_is_told_ten_times_a_second_at_most(clock, events, time):
     Transfer(
         Chunky(),
         FILE,
-        Attempts(RetryPolicy(), clock, Cancellation()),
+        Attempts(clock=clock, cancellation=Cancellation()),
         events,
     )()
     told = [each.sent for each in events.of(UploadProgressed)]

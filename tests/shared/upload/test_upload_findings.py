@@ -13,7 +13,7 @@ from publish_all.upload.journal import open_journal
 from publish_all.upload.plan import plan
 from publish_all.upload.preflight import preflight
 from publish_all.upload.transfer import Transfer
-from publish_all.upload.workers import Attempts, Cancellation, RetryPolicy
+from publish_all.upload.workers import Attempts, Cancellation
 
 FILE = distribution()
 
@@ -46,7 +46,7 @@ def transferred(reply, clock, events):
     return Transfer(
         repository,
         FILE,
-        Attempts(RetryPolicy(), clock, Cancellation()),
+        Attempts(clock=clock, cancellation=Cancellation()),
         events,
     )()
 

@@ -21,7 +21,7 @@ from publish_all.repositories.oci_layout import PushedRelease, joined, read_rece
 from publish_all.repositories.oci_registry import Manifest
 from publish_all.repositories.repository import ReleaseOutcome, in_parallel
 from publish_all.repositories.simple_pages import architecture_of
-from publish_all.upload.workers import Attempts, Cancellation, Clock, RetryPolicy
+from publish_all.upload.workers import Attempts, Cancellation, Clock
 
 _CONFLICT = "files with the same names and other content already exist; nothing was listed"
 
@@ -116,14 +116,14 @@ def _wrong(release: PushedRelease, entry: layout.Entry, found: Manifest | None) 
 
 
 def _list(repository: OciRepository, release: PushedRelease) -> ReleaseOutcome:
-    attempts = Attempts(RetryPolicy(), Clock(), Cancellation())
+    attempts = Attempts(clock=Clock(), cancellation=Cancellation())
     while True:
         attempts.number += 1
         try:
             outcome = repository.list_files(release)
         except HttpError as error:
             outcome = ReleaseOutcome(complete=False, findings=findings_of(error), retryable=error.retryable)
-        if outcome.complete or not outcome.retryable or not attempts.wait():
+        if outcome.complete or not outcome.retryable or not attempts.wait(attempts.pause()):
             return outcome
 
 

@@ -20,7 +20,7 @@ from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Schedule
 from publish_all.upload.preflight import Preflight, RepositoryPreflight, skipped_other_bytes
 from publish_all.upload.transfer import Transfer, file_report, unexpected
-from publish_all.upload.workers import Attempts, Cancellation, Clock, RetryPolicy, Workers
+from publish_all.upload.workers import Attempts, Cancellation, Clock, Workers
 
 VERIFY_SECONDS = 180.0
 """Seconds for which the index is polled."""
@@ -48,7 +48,6 @@ def execute(
     journal: Journal,
     listener: events.Listener = events.ignore,
     jobs: int = 8,
-    retry: RetryPolicy | None = None,
     verify: float | None = VERIFY_SECONDS,
     skip_existing: bool = False,
     gate: Gate | None = None,
@@ -76,7 +75,6 @@ def execute(
         workers=workers,
         jobs=jobs,
         journal=journal,
-        retry=retry or RetryPolicy(),
         seconds=verify,
         skip_existing=skip_existing,
     )
@@ -134,7 +132,6 @@ class _RepositoryRun:
     workers: Workers
     jobs: int
     journal: Journal
-    retry: RetryPolicy
     seconds: float | None
     skip_existing: bool
     stopped: set[str | None]
@@ -189,6 +186,9 @@ class _RepositoryRun:
             self._tell_of_stopped()
         verified = self._verify()
         return self.report(started=True, verified=verified, seconds=self.clock.now() - began)
+
+    def _attempts(self) -> Attempts:
+        return Attempts(clock=self.clock, cancellation=self.cancellation)
 
     def _in_state(self, *states: FileState, seen: FileState | None = None) -> list[Distribution]:
         """The files in one of these states, with `seen` also those that have it in the index."""
@@ -245,7 +245,7 @@ class _RepositoryRun:
             transfer = Transfer(
                 self.repository,
                 file,
-                self.workers.attempts(self.retry),
+                self._attempts(),
                 self.workers.emit,
                 sent_before=sent_before,
             )
@@ -302,7 +302,7 @@ class _RepositoryRun:
                 kept.append(each)
         ours = replace(release, distributions=tuple(kept))
         if kept and not self.repository.capabilities.final_on_upload:
-            task = partial(_commit, self.repository, ours, self.workers.attempts(self.retry))
+            task = partial(_commit, self.repository, ours, self._attempts())
             self.workers.submit(task, then=partial(self._committed, ours))
             return
         self.commits[str(release)] = ReleaseOutcome(complete=True)
@@ -461,7 +461,7 @@ def _commit(repository: Repository, release: Release, attempts: Attempts) -> Rel
             outcome = failed_commit(error)
         except Exception as error:  # noqa: BLE001 - as in a transfer
             outcome = ReleaseOutcome(complete=False, findings=(unexpected(error, str(release)),))
-        if outcome.complete or not outcome.retryable or not attempts.wait():
+        if outcome.complete or not outcome.retryable or not attempts.wait(attempts.pause()):
             break
     if outcome.complete or outcome.findings:
         return outcome

@@ -26,12 +26,11 @@ from publish_all.results import FileState
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.upload.transfer import other_bytes
-from publish_all.upload.workers import Cancellation, Clock, RetryPolicy, Workers
+from publish_all.upload.workers import Attempts, Cancellation, Clock, Workers
 
 _ATTEMPTS_WHERE_NOBODY_IS = 3
 # In bytes: an upload of that size takes about as long as a question.
 _SMALL = 1 << 20
-_QUESTIONS = RetryPolicy(attempts=6, seconds=60.0, longest_wait=30.0)
 # A question is a small request, and nothing can start before the last one is answered.
 _QUESTIONS_PER_JOB = 2
 _TAKEN = {FileState.PUBLISHED, FileState.VISIBLE, FileState.UNVERIFIED}
@@ -209,7 +208,9 @@ class _Answer(NamedTuple):
 def _ask(plan: RepositoryPlan, release: Release | None = None, *, workers: Workers, brief: bool) -> _Answer:
     """Ask a repository about itself or about a release, until asking again would not change the answer, or patience ends."""
     repository = plan.repository
-    attempts = workers.attempts(_QUESTIONS)
+    attempts = Attempts(
+        clock=workers.clock, cancellation=workers.cancellation, most=6, time_limit=60.0, longest_wait=30.0
+    )
     while True:
         attempts.number += 1
         reason, retry_after = "", None
@@ -232,11 +233,10 @@ def _ask(plan: RepositoryPlan, release: Release | None = None, *, workers: Worke
                 reason, retry_after = error.message, error.retry_after
         if not reason:
             return answer
-        waiting = partial(RepositoryWaiting, repository=repository.name, reason=reason)
-        if not attempts.wait(
-            retry_after=retry_after,
-            tell=lambda seconds: workers.emit(waiting(seconds=seconds)),  # noqa: B023 - it is called at once
-        ):
+        pause = attempts.pause(retry_after)
+        if pause is not None:
+            workers.emit(RepositoryWaiting(repository=repository.name, reason=reason, seconds=pause))
+        if not attempts.wait(pause):
             return answer
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 from publish_all import diagnoses as known
 from publish_all.distributions.distribution import Distribution, Release
@@ -64,17 +63,17 @@ class Transfer:
             end = self._judge(outcome.status, again=attempts.number > 1 or self.sent_before)
             if end is None:
                 unclear = unclear or outcome.status is not FileState.FAILED
-                waiting = partial(
-                    UploadWaiting,
-                    repository=self.repository.name,
-                    filename=self.file.filename,
-                    attempt=attempts.number,
-                    reason=_reason(outcome),
-                )
-                again = not hopeless and attempts.wait(
-                    retry_after=outcome.retry_after,
-                    tell=lambda seconds: self.emit(waiting(seconds=seconds)),  # noqa: B023 - it is called at once
-                )
+                pause = None if hopeless else attempts.pause(outcome.retry_after)
+                if pause is not None:
+                    waiting = UploadWaiting(
+                        repository=self.repository.name,
+                        filename=self.file.filename,
+                        attempt=attempts.number,
+                        seconds=pause,
+                        reason=_reason(outcome),
+                    )
+                    self.emit(waiting)
+                again = attempts.wait(pause)
                 if unclear or not again:
                     end = _AFTER_UNCLEAR.get(self._listed())
                 if end is None and not again:

@@ -29,6 +29,7 @@ _LEAVE_SECONDS = 1.0
 # Signals reach the main thread on Windows only between waits.
 _POLL_SECONDS = 0.2
 _SPREAD_SECONDS = 1.0
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,61 +67,49 @@ class Clock:
     chance: Callable[[], float] = random.random
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RetryPolicy:
-    """How long something is tried: `attempts` in all, `seconds` from its first byte to the last attempt's start.
+@dataclass(kw_only=True)
+class Attempts:
+    """Counts the attempts at one thing, and waits between them. `number` is that of the last one, from 1; the caller
+    counts it when an attempt begins.
 
-    The wait before attempt n+1 is a random part of `base * 2**(n-1)` seconds, at most `longest_backoff`
-    ("full jitter", https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/);
-    a server's Retry-After is waited for, up to `longest_wait`.
+    There are `most` in all, and the last one begins at most `time_limit` seconds after the first.
     """
 
-    attempts: int = 8
-    seconds: float = 900.0
-    base: float = 0.5
-    longest_backoff: float = 30.0
+    clock: Clock
+    cancellation: Cancellation
+    most: int = 8
+    time_limit: float = 900.0
     longest_wait: float = 120.0
+    number: int = 0
 
-    def wait(self, attempt: int, *, retry_after: float | None, chance: float) -> float:
-        """Seconds between the failure of `attempt` (from 1) and the next. `chance` is in [0, 1)."""
-        backoff = chance * min(self.longest_backoff, self.base * 2.0 ** (attempt - 1))
-        asked = min(max(retry_after or 0.0, 0.0), self.longest_wait)
-        # Uploads that were turned away together do not come back together.
-        return max(backoff, asked + chance * min(_SPREAD_SECONDS, asked))
-
-
-class Attempts:
-    """Counts the attempts at one thing, and waits between them. `number` is that of the last one, from 1; the caller counts it when an attempt begins."""
-
-    def __init__(self, policy: RetryPolicy, clock: Clock, cancellation: Cancellation) -> None:
-        self._policy = policy
-        self.clock = clock
-        self.cancellation = cancellation
-        self._began = clock.now()
-        self.number = 0
+    def __post_init__(self) -> None:
+        self._began = self.clock.now()
 
     @property
     def seconds(self) -> float:
         """Since the first one began."""
         return self.clock.now() - self._began
 
-    def wait(
-        self,
-        *,
-        retry_after: float | None = None,
-        tell: Callable[[float], None] = lambda _: None,
-    ) -> bool:
-        """Wait for the next attempt; False if there is none.
+    def pause(self, retry_after: float | None = None) -> float | None:
+        """Seconds until the next attempt, None if there is none.
 
-        `tell` is called with the seconds before they are waited for.
+        They are a random part of what doubles with each attempt ("full jitter",
+        https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/). A server's Retry-After is
+        waited for, up to `longest_wait`.
         """
-        seconds = self._policy.wait(self.number, retry_after=retry_after, chance=self.clock.chance())
-        spent = self.number >= self._policy.attempts or self.seconds + seconds > self._policy.seconds
-        if spent or self.cancellation.stopping:
-            return False
-        tell(seconds)
-        self.clock.wait(seconds, self.cancellation.stopped)
-        return not self.cancellation.stopping
+        chance = self.clock.chance()
+        backoff = chance * min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0 ** (self.number - 1))
+        asked = min(max(retry_after or 0.0, 0.0), self.longest_wait)
+        # Uploads that were turned away together do not come back together.
+        pause = max(backoff, asked + chance * min(_SPREAD_SECONDS, asked))
+        spent = self.number >= self.most or self.seconds + pause > self.time_limit
+        return None if spent or self.cancellation.stopping else pause
+
+    def wait(self, pause: float | None) -> bool:
+        """Wait for the next attempt; False if there is none."""
+        if pause is not None:
+            self.clock.wait(pause, self.cancellation.stopped)
+        return pause is not None and not self.cancellation.stopping
 
 
 class StoppedError(PublishAllError):
@@ -149,9 +138,6 @@ class Workers:
     def emit(self, event: Event) -> None:
         """Send an event from inside a task."""
         self._messages.put(event)
-
-    def attempts(self, policy: RetryPolicy) -> Attempts:
-        return Attempts(policy, self.clock, self.cancellation)
 
     def submit(self, task: Callable[[], T], *, then: Callable[[T], object]) -> None:
         """Run `task` in a thread, and hand its value to `then` in the thread that waits."""
