@@ -24,7 +24,7 @@ _CAPABILITIES = (19, 38, 21)
 _GRACE_SECONDS = 2.0
 """How long a process has to end after SIGTERM."""
 
-TERMINATION = tuple(getattr(signal, each) for each in ("SIGTERM", "SIGHUP") if hasattr(signal, each))
+TERMINATION = (signal.SIGTERM,) if sys.platform == "win32" else (signal.SIGTERM, signal.SIGHUP)
 """The signals that ask a process to end. Windows has no SIGHUP."""
 INTERRUPTED = threading.Event()
 """Set by the signal handler of the process: then a wait for another program, such as a keyring, ends at once."""

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from publish_all.cli.cancel import cancelled_by_signals, interrupted_by_signals
+from publish_all.cli.command import interrupted_by_signals
+from publish_all.cli.publish_command import cancelled_by_signals
 
 pytestmark = pytest.mark.posix("signals")
 TERMINATION = [] if os.name == "nt" else [signal.SIGTERM, signal.SIGHUP]

@@ -18,11 +18,10 @@ from index_fakes.source import FakeSource
 from starlette.types import ASGIApp
 
 from publish_all._secret import Secret
-from publish_all.index.access import Gate
 from publish_all.index.cache import BlobCache
 from publish_all.index.fallback import Fallback, Routing, private_patterns
 from publish_all.index.index_source import IndexSource
-from publish_all.index.server import make_app
+from publish_all.index.server import Gate, make_app
 from publish_all.index.service import IndexService
 from publish_all.index.upload import Uploads
 

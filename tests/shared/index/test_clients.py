@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from publish_all.config.tools import Tool
-from publish_all.index.clients import Place, clients_of, places
+from publish_all.index.survey import Place, clients_of, places
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from publish_all._http import BasicAuth
 from publish_all._secret import Secret
-from publish_all.index.access import Gate, visitor_of
+from publish_all.index.server import Gate, visitor_of
 
 DEV = BasicAuth(username="dev", secret=Secret("pä:ss"))
 

@@ -14,8 +14,8 @@ from index_fakes.source import FakeSource
 from publish_all.config.kinds import DIRECTORY, OCI
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.credential_source import CredentialRequest, Purpose
-from publish_all.index.access import visitor_of
 from publish_all.index.directory_source import DirectorySource
+from publish_all.index.server import visitor_of
 from publish_all.index.service import IndexService
 from publish_all.index.upload import Uploads, VisitorCredentials
 from publish_all.repositories.directory import DirectoryRepository

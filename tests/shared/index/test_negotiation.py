@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.index.access import TEXT_HTML, byte_range, form_of, same_etag
+from publish_all.index.server import TEXT_HTML, form_of, same_etag
+from publish_all.index.transfers import byte_range
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"

@@ -11,9 +11,9 @@ from packaging.utils import canonicalize_name
 from publish_all._http import make_session
 from publish_all._secret import Secret
 from publish_all.errors import CredentialError
-from publish_all.index.access import visitor_of
 from publish_all.index.index_source import ServeError
 from publish_all.index.oci_source import OciSource, Own
+from publish_all.index.server import visitor_of
 from publish_all.repositories.oci_layout import (
     ARTIFACT_TYPE,
     INDEX_TYPE,

@@ -107,10 +107,11 @@ def run() -> int:
         # uvx keeps the program in its cache, which is not on PATH.
         application.program = f'uvx --from "{own_requirement("cli")}" publish-all'
     code = application.run()
-    if any(each.name.startswith(_OUR_THREADS) for each in threading.enumerate()):
-        # A normal exit would crash in OpenSSL, which that thread still uses.
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
+    for thread in threading.enumerate():
+        if thread.name.startswith(_OUR_THREADS):
+            # A normal exit would crash in OpenSSL, which that thread still uses.
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(code)
     return code

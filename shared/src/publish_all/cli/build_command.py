@@ -1,11 +1,11 @@
-"""`publish-all build` and `publish-all check`."""
+"""`publish-all build`, `check` and `doctor`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from publish_all.cli import options as common
-from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.command import ConnectingCommand, UseCaseCommand
 from publish_all.cli.options import FORMAT, Operand, Value, flag
 
 
@@ -104,3 +104,36 @@ class CheckCommand(UseCaseCommand):
         result = check(options, compare_builds=bool(self.option("rebuild")), listener=self.reporter.listener)
         self.reporter.show(result)
         return result.exit_code
+
+
+class DoctorCommand(ConnectingCommand):
+    """Checks everything that a publish needs, for each destination: configuration, version, files, credentials,
+    trusted publishing, workflows and project names. It does not stop at the first problem, uploads nothing
+    and requests no upload token. The exit code is 0 if the project is ready to publish, otherwise the exit code
+    that `publish` would have.
+    """
+
+    name = "doctor"
+    description = "Check that everything is ready to publish"
+    takes = (
+        common.repository_option("Check for"),
+        common.VARIANT,
+        *common.WORKSPACE,
+        flag("offline", "Do not use the network."),
+        flag("no-build", "Check the files of the last build."),
+        common.ALLOW_MISSING,
+        *common.BUILD_ENVIRONMENT,
+        flag("allow-dirty", "Allow uncommitted changes."),
+        flag("skip-existing", "Allow files that already exist with other content."),
+        FORMAT,
+    )
+    examples = ("", "-r pypi", "--offline --format json")
+    exit_codes = (0, 1, 2, 3, 4, 6)
+    variables = (*common.CREDENTIAL_VARIABLES, *common.BUILD_VARIABLES)
+
+    def use_case(self) -> int:
+        from publish_all.commands.doctor import doctor
+
+        report = doctor(self.files_options(connection=self.connection()), listener=self.reporter.listener)
+        self.reporter.show(report)
+        return report.exit_code

@@ -9,10 +9,12 @@ import inspect
 import math
 import os
 import re
+import signal
 import sys
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO, TypeAlias, TypeVar
 
@@ -27,8 +29,8 @@ from cleo.io.outputs.output import Type as OutputType
 from cleo.io.outputs.output import Verbosity
 from cleo.io.outputs.stream_output import StreamOutput
 
+from publish_all._process import TERMINATION, on_signals
 from publish_all._secret import Secret
-from publish_all.cli.cancel import interrupted_by_signals
 from publish_all.cli.options import (
     CONNECTION,
     CREDENTIAL_VARIABLES,
@@ -96,7 +98,8 @@ class UseCaseCommand(Command, ABC):
             return USAGE
 
     def handle(self) -> int:
-        return self.reported(self._checked, self.own_reporter())
+        reporter = self.make_reporter(self.given("format") or "text", events=bool(self.given("events")))
+        return self.reported(self._checked, reporter)
 
     def _checked(self) -> int | None:
         for each in self.definition.options:
@@ -108,10 +111,6 @@ class UseCaseCommand(Command, ABC):
                             hint="Use one of: " + ", ".join(each.choices),
                         )
         return self.use_case()
-
-    def own_reporter(self) -> Reporter:
-        """The reporter that the options ask for."""
-        return self.make_reporter(self.given("format") or "text", events=bool(self.given("events")))
 
     def reported(self, use_case: Callable[[], int | None], reporter: Reporter) -> int:
         """Run a use case with a reporter. A `PublishAllError` is shown, and its exit code returned.
@@ -395,3 +394,20 @@ def _of_system(error: OSError) -> PublishAllError:
 
 def _stream(output: Any, default: TextIO) -> TextIO:
     return output.stream if isinstance(output, StreamOutput) else default
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """While the block runs, SIGTERM and SIGHUP raise `KeyboardInterrupt`, so that no child process is left running.
+
+    Only the first signal does, so that a second one does not interrupt the cleanup.
+    """
+    asked = threading.Event()
+
+    def interrupt(number: int) -> None:
+        if not asked.is_set():
+            asked.set()
+            raise KeyboardInterrupt(signal.Signals(number).name)
+
+    with on_signals(TERMINATION, interrupt):
+        yield

@@ -1,20 +1,24 @@
-"""`publish-all publish`, and `publish-all doctor`, which checks everything that a publish needs."""
+"""`publish-all publish`."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cleo.io.io import IO
 
+from publish_all._process import INTERRUPTED, TERMINATION, on_signals
 from publish_all.cli import options as common
-from publish_all.cli.cancel import cancelled_by_signals
 from publish_all.cli.command import ConnectingCommand, abandon_output
 from publish_all.cli.options import FORMAT, Operand, Value, flag
 from publish_all.errors import UsageError
 
 if TYPE_CHECKING:
     from publish_all.commands.files import PublishOptions
+    from publish_all.upload.workers import Cancellation
 
 
 class PublishCommand(ConnectingCommand):
@@ -122,34 +126,19 @@ class PublishCommand(ConnectingCommand):
         )
 
 
-class DoctorCommand(ConnectingCommand):
-    """Checks everything that a publish needs, for each destination: configuration, version, files, credentials,
-    trusted publishing, workflows and project names. It does not stop at the first problem, uploads nothing
-    and requests no upload token. The exit code is 0 if the project is ready to publish, otherwise the exit code
-    that `publish` would have.
-    """
+@contextmanager
+def cancelled_by_signals() -> Iterator[Cancellation]:
+    """A cancellation that signals set while the block runs. The first signal lets running uploads finish, the second aborts them."""
+    from publish_all.upload.workers import Cancellation
 
-    name = "doctor"
-    description = "Check that everything is ready to publish"
-    takes = (
-        common.repository_option("Check for"),
-        common.VARIANT,
-        *common.WORKSPACE,
-        flag("offline", "Do not use the network."),
-        flag("no-build", "Check the files of the last build."),
-        common.ALLOW_MISSING,
-        *common.BUILD_ENVIRONMENT,
-        flag("allow-dirty", "Allow uncommitted changes."),
-        flag("skip-existing", "Allow files that already exist with other content."),
-        FORMAT,
-    )
-    examples = ("", "-r pypi", "--offline --format json")
-    exit_codes = (0, 1, 2, 3, 4, 6)
-    variables = (*common.CREDENTIAL_VARIABLES, *common.BUILD_VARIABLES)
+    cancellation = Cancellation()
 
-    def use_case(self) -> int:
-        from publish_all.commands.doctor import doctor
+    def cancel(_: int) -> None:
+        cancellation.cancel()
+        INTERRUPTED.set()
 
-        report = doctor(self.files_options(connection=self.connection()), listener=self.reporter.listener)
-        self.reporter.show(report)
-        return report.exit_code
+    try:
+        with on_signals((signal.SIGINT, *TERMINATION), cancel):
+            yield cancellation
+    finally:
+        INTERRUPTED.clear()

@@ -15,7 +15,7 @@ COMMANDS = {
     "check": "build_command:CheckCommand",
     "config": "config_command:ConfigCommand",
     "delete": "registry_commands:DeleteCommand",
-    "doctor": "publish_command:DoctorCommand",
+    "doctor": "build_command:DoctorCommand",
     "download": "registry_commands:DownloadCommand",
     "exec": "serve_command:ExecCommand",
     "explain": "config_command:ExplainCommand",

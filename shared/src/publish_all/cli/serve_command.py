@@ -20,7 +20,6 @@ from publish_all.errors import UsageError
 
 if TYPE_CHECKING:
     from publish_all.commands.index import IndexOptions
-    from publish_all.reporting.reporter import Reporter
 
 VARIABLE = "PUBLISH_ALL_SERVE_"
 """The prefix of environment variables for options of `serve`."""
@@ -104,7 +103,8 @@ class ServeCommand(_IndexCommand):
 
     def handle(self) -> int:
         self._take_variables()
-        return super().handle()
+        kind = self.option("log-format")
+        return self.reported(self._checked, self.make_reporter(kind, events=kind == "json"))
 
     def _take_variables(self) -> None:
         """Set options from environment variables, if the command line does not set them. Raises `CleoError`."""
@@ -129,10 +129,6 @@ class ServeCommand(_IndexCommand):
 
     def spelling(self, name: str) -> str:
         return self._stated.get(name) or super().spelling(name)
-
-    def own_reporter(self) -> Reporter:
-        kind = self.option("log-format")
-        return self.make_reporter(kind, events=kind == "json")
 
     def use_case(self) -> None:
         index = self.index()

@@ -35,9 +35,8 @@ from publish_all.index.client_settings import (
     pip_settings,
     uv_files,
 )
-from publish_all.index.clients import Client, Place, clients_of
 from publish_all.index.running import listen, running
-from publish_all.index.survey import Survey
+from publish_all.index.survey import Client, Place, Survey, clients_of
 
 HOST = "127.0.0.1"
 USERNAME = "publish-all"

@@ -25,13 +25,12 @@ from publish_all.commands.index import IndexOptions, open_source, published_name
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, ignore
-from publish_all.index.access import Gate
 from publish_all.index.cache import BlobCache
 from publish_all.index.fallback import Fallback, FallbackSource, Routing, private_patterns
 from publish_all.index.index_source import IndexSource, Visitor
 from publish_all.index.middleware import Tell, Watch, json_line, text_line
 from publish_all.index.running import GRACE_SECONDS, listen, run
-from publish_all.index.server import make_app
+from publish_all.index.server import Gate, make_app
 from publish_all.index.service import IndexService
 from publish_all.index.upload import Uploads, VisitorCredentials
 from publish_all.repositories.repository import Means, Repository, make_repository

@@ -10,13 +10,18 @@ All links are relative, so that any path before them (a proxy's) does no harm.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import functools
+import hmac
 import math
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 from starlette.applications import Starlette
@@ -26,19 +31,14 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from publish_all._http import BasicAuth
+from publish_all._secret import Secret
+from publish_all._urls import is_loopback
 from publish_all.distributions.distribution import release_of
-from publish_all.index.access import (
-    TEXT_HTML,
-    Gate,
-    form_of,
-    one_range,
-    same_etag,
-    visitor_of,
-)
 from publish_all.index.index_source import ServeError, Visitor
 from publish_all.index.middleware import Patience
 from publish_all.index.service import IndexService, PageAnswer
-from publish_all.index.transfers import Body, BrokenTransferError
+from publish_all.index.transfers import Body, BrokenTransferError, one_range
 from publish_all.index.upload import Uploads
 from publish_all.repositories.simple_pages import HTML_TYPE, JSON_TYPE
 
@@ -55,6 +55,20 @@ _NOT_FOR_US = (
     "that as the Host header, or start the index with a password in PUBLISH_ALL_SERVE_PASSWORD."
 )
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
+
+TEXT_HTML = "text/html; charset=utf-8"
+_LONGEST = 16 * 1024
+_FORMS = {
+    JSON_TYPE: JSON_TYPE,
+    "application/vnd.pypi.simple.latest+json": JSON_TYPE,
+    HTML_TYPE: HTML_TYPE,
+    "application/vnd.pypi.simple.latest+html": HTML_TYPE,
+    "text/html": TEXT_HTML,
+    "text/*": TEXT_HTML,
+    "application/*": JSON_TYPE,
+    "*/*": TEXT_HTML,
+}
+_QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")
 
 Handler: TypeAlias = Callable[[Request, Visitor], Awaitable[Response]]
 
@@ -272,3 +286,72 @@ async def _not_found(request: Request, error: Exception) -> Response:
 async def _wrong_method(request: Request, error: Exception) -> Response:
     del request
     return _plain(405, "This address does not do that.", getattr(error, "headers", None))
+
+
+# Who asks, and what for
+
+
+def visitor_of(authorization: str | None) -> Visitor:
+    """What an Authorization header says; None without one, and for anything but Basic (RFC 7617)."""
+    scheme, _, encoded = (authorization or "").strip().partition(" ")
+    if scheme.lower() != "basic" or len(encoded) > _LONGEST:
+        return None
+    try:
+        username, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    return BasicAuth(username=username, secret=Secret(password)) if colon else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gate:
+    """The server's own password, under any user name; None lets everybody in, each in their own name.
+
+    `local`: requests must be for this machine by name, as `localhost` or `127.0.0.1`. A page on the web can
+    let its own name point here (DNS rebinding), and the browser then lets it read what this server answers.
+    """
+
+    password: Secret | None = None
+    local: bool = False
+
+    def is_for_us(self, host: str | None) -> bool:
+        """Whether a request with this Host header is for us. One without the header comes from no browser."""
+        if not self.local or host is None:
+            return True
+        try:
+            return is_loopback(urlsplit(f"//{host}").hostname or "")
+        except ValueError:
+            return False
+
+    def admits(self, visitor: Visitor) -> bool:
+        if self.password is None:
+            return True
+        if visitor is None:
+            return False
+        return hmac.compare_digest(visitor.secret.reveal().encode(), self.password.reveal().encode())
+
+    def passed_on(self, visitor: Visitor) -> Visitor:
+        """In whose name sources are asked: a visitor who has told our password has told nothing of theirs."""
+        return visitor if self.password is None else None
+
+
+def form_of(accept: str | None) -> str | None:
+    """The media type that is liked best, of two the first; HTML for who does not say; None if none is taken."""
+    if accept is None or not accept.strip():
+        return TEXT_HTML
+    best, found = 0.0, None
+    for each in accept[:4096].split(","):
+        name, *parameters = (part.strip().lower() for part in each.split(";"))
+        stated = next(
+            (part.partition("=")[2].strip() for part in parameters if re.match(r"q\s*=", part)), "1"
+        )
+        quality = float(stated) if _QUALITY.fullmatch(stated) else 0.0
+        if name in _FORMS and quality > best:
+            best, found = quality, _FORMS[name]
+    return found
+
+
+def same_etag(if_none_match: str | None, etag: str) -> bool:
+    """Whether a client has it already. `etag` is quoted."""
+    stated = (each.strip().removeprefix("W/") for each in (if_none_match or "")[:4096].split(","))
+    return any(each in {"*", etag} for each in stated)

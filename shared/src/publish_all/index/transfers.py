@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ import anyio.to_thread
 from publish_all._http import Download
 from publish_all._own_files import open_own
 from publish_all.errors import PublishAllError
-from publish_all.index.access import byte_range
 from publish_all.index.cache import BlobCache
 from publish_all.index.index_source import RemoteFile, ServeError
 
@@ -32,6 +32,9 @@ THREADS = 64
 """How many files are fetched at a time."""
 CHUNK = 256 * 1024
 """Bytes that are handed on at a time: of each slow client we hold about twice as much."""
+
+
+_RANGE = re.compile(r"\s*bytes=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.IGNORECASE)
 
 
 class BrokenTransferError(Exception):
@@ -308,3 +311,27 @@ def _checked(chunks: Iterator[bytes], sha256: str | None) -> Iterator[bytes]:
         raise BrokenTransferError
     if held:
         yield held
+
+
+def one_range(header: str | None) -> str | None:
+    """A Range header that asks for one part of a file, which any source may be asked for; None for all others.
+
+    Of several ranges a source would make one body, which it alone can say the parts of.
+    """
+    found = _RANGE.fullmatch(header or "")
+    if found is None or not (found[1] or found[2]):
+        return None
+    return None if found[1] and found[2] and int(found[2]) < int(found[1]) else found[0].strip()
+
+
+def byte_range(header: str | None, size: int) -> range | None:
+    """The bytes that are asked for; empty where the file ends before them, None for the whole file.
+
+    Several ranges and invalid ranges are answered with the whole file, as RFC 9110 14.2 allows.
+    """
+    found = _RANGE.fullmatch(one_range(header) or "")
+    if found is None:
+        return None
+    if not found[1]:
+        return range(max(size - int(found[2]), 0), size)
+    return range(int(found[1]), min(int(found[2] or size) + 1, size))
