@@ -17,12 +17,7 @@ from typing import Any, Protocol
 from publish_all._json import loads
 from publish_all.config.model import When
 from publish_all.credentials.credential_source import Credential, CredentialKind
-from publish_all.diagnoses import (
-    ATTESTATION_FILE_WRONG,
-    ATTESTATION_FILES_UNUSED,
-    ATTESTATION_IMPOSSIBLE,
-    NOT_ATTESTED,
-)
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import ATTESTATION_SUFFIX, Distribution
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Found, Listener, ignore
@@ -105,7 +100,7 @@ def attestations_beside(distribution: Distribution) -> tuple[Attestation, ...]:
                 raise ValueError("another one beside the same file says the same")
         except (OSError, ValueError) as error:
             why = f"it can't be read ({error.strerror})" if isinstance(error, OSError) else error
-            finding = ATTESTATION_FILE_WRONG.found(
+            finding = Diagnosis("PA332").found(
                 f"{path.name} is not a usable attestation: {why}.", where=str(path)
             )
             raise CheckError(finding.message, hint=finding.hint, findings=(finding,)) from error
@@ -152,7 +147,7 @@ class Attester:
             elif unused:
                 why = _needs_trusted_publishing(credential).message
                 message = f"Not uploaded: {', '.join(unused)}: {why}."
-                yield ATTESTATION_FILES_UNUSED.found(message, where=self._repository)
+                yield Diagnosis("PA333").found(message, where=self._repository)
             return
         to_sign = False
         for each in distributions:
@@ -211,7 +206,7 @@ class Attester:
         return self._signer
 
     def _not_attested(self, error: SigningError) -> Finding:
-        return NOT_ATTESTED.found(
+        return Diagnosis("PA330").found(
             f"The files go to {self._repository} without attestations: {error.message}.",
             where=self._repository,
             hint=error.hint or 'To leave them out without this note, set `attestations = "never"`.',
@@ -219,7 +214,7 @@ class Attester:
 
     def impossible(self, error: SigningError) -> Finding:
         """The finding for a signature that must be there and can't be had."""
-        return ATTESTATION_IMPOSSIBLE.found(
+        return Diagnosis("PA331").found(
             f'{self._repository} has `attestations = "always"`, and none can be made: {error.message}.',
             where=self._repository,
             hint=error.hint or "",

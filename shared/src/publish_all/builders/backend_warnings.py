@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from publish_all._build_system import Backend, backend_name, backend_of
-from publish_all.diagnoses import BACKEND_WARNING
+from publish_all.diagnoses import Diagnosis
 from publish_all.events import Found, Listener
 
 # Lines of a warning: most have the problem in the first line, and the solution in the next lines.
@@ -39,7 +39,7 @@ def warnings_heard(pyproject: Mapping[str, Any], listener: Listener) -> Iterator
     def tell(text: str) -> None:
         lines = _shortened(text)
         if lines and not _IDLE.search(lines[0]):
-            listener(Found(finding=BACKEND_WARNING.found("\n".join([f"{name}: {lines[0]}", *lines[1:]]))))
+            listener(Found(finding=Diagnosis("PA703").found("\n".join([f"{name}: {lines[0]}", *lines[1:]]))))
 
     show, record = warnings.showwarning, logging.getLogRecordFactory()
 

@@ -14,6 +14,7 @@ from packaging.version import Version
 from publish_all import diagnoses as known
 from publish_all.checks import members, metadata, wheel
 from publish_all.checks.opened import Opened, listed
+from publish_all.diagnoses import Diagnosis
 from publish_all.findings import Finding
 
 # The fields that installers decide by, and so must be the same in all files of a release.
@@ -73,9 +74,7 @@ def _shared_packages(files: Iterable[Opened]) -> Iterator[Finding]:
                 owners.setdefault(top.removesuffix(".py"), set()).add(each.distribution.name)
     for package, names in sorted(owners.items()):
         if len(names) > 1:
-            yield known.SHARED_IMPORT_PACKAGE.found(
-                f"{', '.join(sorted(names))} all install the package {package!r}"
-            )
+            yield Diagnosis("PA217").found(f"{', '.join(sorted(names))} all install the package {package!r}")
 
 
 def _different_metadata(first: Opened, other: Opened) -> Iterator[Finding]:
@@ -85,7 +84,7 @@ def _different_metadata(first: Opened, other: Opened) -> Iterator[Finding]:
             message = (
                 f"{other.distribution.filename} and {first.distribution.filename} state different {field}"
             )
-            yield other.found(known.METADATA_DIFFERS, message)
+            yield other.found(Diagnosis("PA224"), message)
 
 
 def _values(opened: Opened, field: str) -> list[str]:
@@ -112,7 +111,7 @@ def _lacking_modules(
         lacking = [each for each in lacking if each in own]
     if lacking:
         yield sdist.found(
-            known.SDIST_LACKS_MODULES,
+            Diagnosis("PA261"),
             f"{sdist.distribution.filename} lacks modules of {wheel.distribution.filename}: {listed(lacking)}",
         )
 

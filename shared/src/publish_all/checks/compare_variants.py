@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from publish_all.builders.select import matches
 from publish_all.checks.opened import Opened, listed
-from publish_all.diagnoses import EXCLUDED_IN_SDIST, VARIANT_DIFFERS_ELSEWHERE, VARIANTS_ALIKE
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Finding
 from publish_all.variants.variant import BuildVariant
@@ -39,7 +39,7 @@ def check_variants(files: Sequence[Opened], variants: Sequence[BuildVariant]) ->
     for one, other in combinations(wheels, 2):
         if _is_same(one, other):
             yield other.opened.found(
-                VARIANTS_ALIKE,
+                Diagnosis("PA244"),
                 f"{one.variant.label} and {other.variant.label} differ in their names and nothing else",
             )
         elif _rules(one.variant) == _rules(other.variant):
@@ -67,7 +67,7 @@ def check_selection(variant: BuildVariant, sdist: Opened, wheels: Sequence[Opene
                     found.add(path)
     if found:
         yield sdist.found(
-            EXCLUDED_IN_SDIST,
+            Diagnosis("PA264"),
             f"the sdist of {variant.label} holds {listed(sorted(found))}, which `include` or `exclude` of the "
             "variant leaves out",
         )
@@ -178,7 +178,7 @@ def _elsewhere(one: _Wheel, other: _Wheel) -> Iterator[Finding]:
 
 
 def _unexplained(wheel: _Wheel, what: str) -> Finding:
-    return wheel.opened.found(VARIANT_DIFFERS_ELSEWHERE, f"{what}, and nothing in the configuration says so")
+    return wheel.opened.found(Diagnosis("PA245"), f"{what}, and nothing in the configuration says so")
 
 
 def _is_target(variant: BuildVariant, name: str) -> bool:

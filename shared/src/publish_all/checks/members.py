@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from publish_all import diagnoses as known
 from publish_all.checks.opened import Member, Opened, listed
 from publish_all.checks.secrets import is_example
+from publish_all.diagnoses import Diagnosis
 from publish_all.findings import Finding
 
 # Names of files and folders, anywhere in a path.
@@ -55,12 +56,12 @@ def check_members(opened: Opened) -> Iterator[Finding]:
         first = folded.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
         if first != name:
             message = f"{first!r} and {name!r} are one file on some systems"
-            yield opened.found(known.PATHS_COLLIDE, message, name=name)
+            yield opened.found(Diagnosis("PA221"), message, name=name)
         secret = _SECRET.search(name)
         if secret or _LEFT_OVER.search(name):
             certain = secret is not None and not is_example(name)
             message = f"{name} must not be published"
-            yield opened.found(known.FORBIDDEN_FILE, message, name=name, certain=certain)
+            yield opened.found(Diagnosis("PA211"), message, name=name, certain=certain)
         if _CONTROL.search(name):
             odd.append(repr(name))
         if _OBFUSCATED.fullmatch(name):
@@ -76,7 +77,7 @@ def check_members(opened: Opened) -> Iterator[Finding]:
     if hidden:
         problems.append(f"code that PyArmor or SourceDefender made unreadable: {listed(hidden)}")
     for problem in problems:
-        yield opened.found(known.ARCHIVE_NOT_TAKEN, problem)
+        yield opened.found(Diagnosis("PA267"), problem)
 
 
 def _link_finding(opened: Opened, member: Member, earlier: Iterable[str]) -> Finding:
@@ -84,10 +85,10 @@ def _link_finding(opened: Opened, member: Member, earlier: Iterable[str]) -> Fin
     if not member.hard:
         inside = not opened.is_wheel and _stays(member.name, link)
         message = f"{member.name} is a link to {link!r}"
-        return opened.found(known.LINK_IN_SDIST if inside else known.UNSAFE_LINK, message)
+        return opened.found(Diagnosis("PA220") if inside else known.UNSAFE_LINK, message)
     message = f"{member.name} is a hard link to {link!r}"
     if posixpath.normpath(link) in map(posixpath.normpath, earlier):
-        return opened.found(known.HARD_LINK_IN_SDIST, message)
+        return opened.found(Diagnosis("PA263"), message)
     return opened.found(known.UNSAFE_LINK, f"{message}, which is not an earlier file of the sdist")
 
 
@@ -105,7 +106,7 @@ def check_layout(opened: Opened) -> Iterator[Finding]:
     loose = [parts[0] for parts in paths if len(parts) == 1]
     if loose or len(tops) > 1:
         what = loose[0] if loose else "the folders " + ", ".join(sorted(tops))
-        yield opened.found(known.SDIST_LAYOUT, f"the sdist has {what} at its top")
+        yield opened.found(Diagnosis("PA218"), f"the sdist has {what} at its top")
 
 
 def check_contents(opened: Opened) -> Iterator[Finding]:
@@ -114,7 +115,7 @@ def check_contents(opened: Opened) -> Iterator[Finding]:
     compiled = [each.name for each in opened.members if each.name.endswith(_BYTECODE)]
     if all(".dist-info/" in each.name for each in opened.members):
         message = f"{opened.distribution.filename} holds nothing but its metadata"
-        yield opened.found(known.EMPTY_WHEEL, message)
+        yield opened.found(Diagnosis("PA216"), message)
         return
     tops: set[str] = set()
     folders: dict[str, bool] = {}  # each with whether it holds a module
@@ -139,14 +140,14 @@ def check_contents(opened: Opened) -> Iterator[Finding]:
     public = [top for top in sorted(tops - _COMMON) if not top.startswith("_")]
     without = [top for top, has_module in folders.items() if not has_module]
     alike = [" and ".join(names[:2]) for names in groups.values() if len(names) > 1]
-    yield from opened.found_in(known.BYTECODE_SHIPPED, "compiled Python", compiled)
-    yield from opened.found_in(known.OUTSIDE_OF_PACKAGES, "files beside the packages", loose)
-    yield from opened.found_in(known.COMMON_TOP_LEVEL, "top-level names that many projects use", common)
+    yield from opened.found_in(Diagnosis("PA227"), "compiled Python", compiled)
+    yield from opened.found_in(Diagnosis("PA228"), "files beside the packages", loose)
+    yield from opened.found_in(Diagnosis("PA229"), "top-level names that many projects use", common)
     if len(public) > 1:
-        yield from opened.found_in(known.SEVERAL_TOP_LEVELS, "several top-level names", public)
+        yield from opened.found_in(Diagnosis("PA248"), "several top-level names", public)
     yield from opened.found_in(known.NOT_IMPORTABLE, "modules in folders that cannot be imported", odd)
     yield from opened.found_in(known.NOT_IMPORTABLE, "top-level folders without a module", without)
-    yield from opened.found_in(known.SAME_CONTENT, "files with the same content", alike)
+    yield from opened.found_in(Diagnosis("PA241"), "files with the same content", alike)
 
 
 def _is_importable(name: str) -> bool:

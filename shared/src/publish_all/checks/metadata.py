@@ -22,6 +22,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from publish_all import diagnoses as known
 from publish_all.checks.opened import Opened, listed
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.core_metadata import knows_licence_files
 from publish_all.findings import Finding, Severity
 
@@ -60,12 +61,12 @@ def check_metadata(opened: Opened) -> Iterator[Finding]:
     for each in errors:
         of_newer = newer and (_is_about(each, "metadata-version") or "unrecognized field" in str(each))
         if not of_newer and not (early and _is_about(each, "license-file")):
-            yield opened.found(known.INVALID_METADATA, str(each))
+            yield opened.found(Diagnosis("PA203"), str(each))
     if newer:
         message = (
             f"metadata version {version} is newer than the installed packaging {packaging.__version__} knows"
         )
-        yield opened.found(known.NEWER_METADATA, message)
+        yield opened.found(Diagnosis("PA265"), message)
 
 
 def _is_about(error: Exception, field: str) -> bool:
@@ -76,11 +77,11 @@ def check_readme(opened: Opened) -> Iterator[Finding]:
     """The description renders, with the library that PyPI uses."""
     distribution = opened.distribution
     if not distribution.description.strip():
-        yield opened.found(known.NO_README, "there is no description")
+        yield opened.found(Diagnosis("PA215"), "there is no description")
         return
     if not distribution.header("Description-Content-Type"):
         text = "the description has no content type, so it is read as reStructuredText"
-        found = opened.found(known.NO_CONTENT_TYPE, text)
+        found = opened.found(Diagnosis("PA270"), text)
         # Many files on PyPI have none.
         yield found if opened.ours else replace(found, severity=Severity.NOTE)
     message = Message()
@@ -89,7 +90,7 @@ def check_readme(opened: Opened) -> Iterator[Finding]:
     problem = _readme_problem(distribution.description, kind, str(message.get_param("variant") or "GFM"))
     if problem is not None:
         message_text = f"the readme does not render as {kind}: {problem}".removesuffix(": ")
-        yield opened.found(known.README_DOES_NOT_RENDER, message_text)
+        yield opened.found(Diagnosis("PA204"), message_text)
 
 
 @lru_cache(maxsize=32)
@@ -136,30 +137,30 @@ def check_for_public_indexes(opened: Opened) -> Iterator[Finding]:
     distribution, indexes = opened.distribution, opened.indexes
     if distribution.version.local is not None:
         message = f"{distribution.version} has the local part '+{distribution.version.local}'"
-        yield opened.found(known.LOCAL_VERSION, message)
+        yield opened.found(Diagnosis("PA207"), message)
     classifiers = distribution.metadata.get("Classifier", ())
     if opened.private or any(each.startswith(_PRIVATE_CLASSIFIER) for each in classifiers):
         yield opened.found(known.PRIVATE_PROJECT, f"{distribution.name} is private, {indexes} is public")
     summary = distribution.header("Summary") or ""
     if len(summary) > _MAX_SUMMARY:
         message = f"the summary has {len(summary)} characters, at most {_MAX_SUMMARY} are allowed"
-        yield opened.found(known.SUMMARY_TOO_LONG, message)
+        yield opened.found(Diagnosis("PA213"), message)
     if distribution.size > _MAX_FILE:
-        yield opened.found(known.FILE_TOO_LARGE, f"the file has {distribution.size / (1 << 20):.0f} MiB")
+        yield opened.found(Diagnosis("PA206"), f"the file has {distribution.size / (1 << 20):.0f} MiB")
     for text, url in _references(opened):
         if not _PATH.match(url):
             message = f"{indexes} will refuse the direct reference {text!r}"
-            yield opened.found(known.DIRECT_DEPENDENCY, message)
+            yield opened.found(Diagnosis("PA210"), message)
     # PyPI: `Filename … should contain the normalized project name`.
     stem, normal = distribution.filename.split("-", 1)[0], distribution.project.replace("-", "_")
     if stem != normal:
         message = f"{indexes} will want {normal!r} in place of {stem!r} in the file's name"
-        yield opened.found(known.FILENAME_NOT_NORMALISED, message)
+        yield opened.found(Diagnosis("PA246"), message)
     for entry in distribution.metadata.get("Project-URL", ()):
         label = entry.partition(",")[0].strip()
         if len(label) > _MAX_LABEL:
             message = f"the label {label!r} of a project URL has {len(label)} characters"
-            yield opened.found(known.URL_LABEL_TOO_LONG, message)
+            yield opened.found(Diagnosis("PA247"), message)
 
 
 def check_path_dependencies(opened: Opened) -> Iterator[Finding]:
@@ -171,7 +172,7 @@ def check_path_dependencies(opened: Opened) -> Iterator[Finding]:
     for text, url in _references(opened):
         if _PATH.match(url):
             message = f"the dependency {text!r} is a path on the machine that built the file"
-            yield opened.found(known.PATH_DEPENDENCY, message)
+            yield opened.found(Diagnosis("PA260"), message)
 
 
 def _references(opened: Opened) -> Iterator[tuple[str, str]]:

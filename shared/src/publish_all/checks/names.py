@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from publish_all.diagnoses import NAME_IN_USE, NAME_NOT_ALLOWED, NAME_TOO_SIMILAR
+from publish_all.diagnoses import NAME_NOT_ALLOWED, NAME_TOO_SIMILAR, Diagnosis
 from publish_all.findings import Finding
 
 _ALWAYS_PROHIBITED = frozenset(
@@ -73,7 +73,7 @@ def in_use(
     own, other = {_place(each) for each in ours.values()}, {_place(each) for each in theirs.values()}
     if not own or not other or own & other:
         return None
-    return NAME_IN_USE.found(
+    return Diagnosis("PA424").found(
         f"{project} already exists, and its links ({', '.join(sorted(theirs.values())[:2])}) are not those of this project.",
         where=repository,
     )

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from publish_all.checks.secrets import judged, secrets_in
 from publish_all.config.model import AcceptedFinding
-from publish_all.diagnoses import LFS_POINTER, UNREADABLE_ARCHIVE, Diagnosis
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.distributions.read import BROKEN
 from publish_all.findings import Finding, Severity
@@ -187,7 +187,7 @@ def open_distribution(
             return replace(found, oddities=tuple(_oddities_of_sdist(distribution.path, sparse)))
     except (OSError, *BROKEN) as error:
         message = f"{distribution.filename} cannot be read: {error}"
-        finding = UNREADABLE_ARCHIVE.found(message, where=str(distribution.path))
+        finding = Diagnosis("PA201").found(message, where=str(distribution.path))
         return replace(opened, readable=False, findings=(finding,))
 
 
@@ -205,7 +205,7 @@ def _read(opened: Opened, contents: Iterable[tuple[Member, bytes | None]]) -> Op
                 pointers.append(member.name)
             if _KEPT.fullmatch(member.name):
                 texts[posixpath.basename(member.name)] = content
-    findings = [*opened.found_in(LFS_POINTER, "Git LFS pointers in place of the files", pointers)]
+    findings = [*opened.found_in(Diagnosis("PA262"), "Git LFS pointers in place of the files", pointers)]
     if secrets:
         names = {each.name for each in members}
         findings += (opened.weighed(judged(each, place, names), place) for each, place in secrets)

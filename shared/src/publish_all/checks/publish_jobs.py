@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from publish_all import diagnoses as known
 from publish_all.config.builtin import canonical
 from publish_all.config.workflows import Job, Step, Workflow
+from publish_all.diagnoses import Diagnosis
 from publish_all.findings import Finding, Severity
 
 # Options can be before the name of a command, too, with a value or without: `publish-all -C python publish`.
@@ -206,6 +207,6 @@ def _identity(each: PublishJob) -> Iterator[Finding]:
             hint=f"Register {name} as the workflow name, not the workflow that calls it.",
         )
     if each.job.environment is None:
-        yield known.NO_ENVIRONMENT.found(
+        yield Diagnosis("PA151").found(
             f"The job {key} publishes with trusted publishing and names no environment.", where=where
         )

@@ -13,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from publish_all import diagnoses as known
 from publish_all.checks.opened import ALGORITHMS, Opened
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import variant_label
 from publish_all.findings import Finding
 
@@ -75,7 +76,7 @@ def check_tag(opened: Opened) -> Iterator[Finding]:
     for platform in (tag or "").rpartition("-")[2].split("."):
         if platform not in _FIXED and _FAMILIES.fullmatch(platform) is None:
             message = f"{public} will refuse the platform tag {platform!r}"
-            yield opened.found(known.UNSUPPORTED_TAG, message)
+            yield opened.found(Diagnosis("PA209"), message)
 
 
 def check_folders(opened: Opened) -> Iterator[Finding]:
@@ -146,7 +147,7 @@ def check_variant_label(opened: Opened) -> Iterator[Finding]:
     label = variant_label(opened.distribution.filename)
     if label is not None:
         yield opened.found(
-            known.VARIANT_LABEL, f"{opened.indexes} will refuse a wheel with the variant label {label!r}"
+            Diagnosis("PA268"), f"{opened.indexes} will refuse a wheel with the variant label {label!r}"
         )
 
 

@@ -23,7 +23,7 @@ from publish_all.commands.state import state_of
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
 from publish_all.config.workspace import label
-from publish_all.diagnoses import BEFORE_PUBLISH_FAILED
+from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.summaries import BuildSummary
@@ -250,7 +250,7 @@ def run_before_publish(config: ProjectConfig, *, runtime: Runtime, listener: Lis
         if done.returncode != 0:
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:])
             msg = f"before-publish: {command!r} failed with exit code {done.returncode}; nothing was uploaded"
-            finding = BEFORE_PUBLISH_FAILED.found((f"{msg}\n{tail}" if tail else msg) + not_passed(dropped))
+            finding = Diagnosis("PA702").found((f"{msg}\n{tail}" if tail else msg) + not_passed(dropped))
             raise CheckError(finding.message, hint=finding.hint, findings=(finding,))
 
 

@@ -26,6 +26,7 @@ from publish_all.config.builtin import FIXED, canonical
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource
 from publish_all.config.workflows import Workflows, read_workflows
 from publish_all.config.workspace import label
+from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Listener, ignore
 from publish_all.findings import Finding
@@ -187,7 +188,7 @@ def _surroundings(
             yield replace(finding, where=finding.where or label(project)) if config.members else finding
     yield from _hosts(config, runtime.environment)
     for note in workflows.notes:
-        yield known.WORKFLOW_UNREADABLE.found(note.removeprefix("passed over: "))
+        yield Diagnosis("PA150").found(note.removeprefix("passed over: "))
     for workflow in workflows.found:
         yield from workflow_findings(
             workflow,
@@ -204,7 +205,7 @@ def _surroundings(
     if (proxy := next(proxies, None)) and not all(each.kind.local for each in stated):
         value = runtime.environment[proxy]
         shown = without_userinfo(value) if "://" in value else value.rpartition("@")[2]
-        yield known.PROXY_USED.found(f"{proxy} is set: {shown}")
+        yield Diagnosis("PA520").found(f"{proxy} is set: {shown}")
     yield from _pypirc(runtime.places().hosts.pypirc)
 
 
@@ -222,12 +223,12 @@ def _tag(config: ProjectConfig, version: ResolvedVersion, runtime: Runtime) -> I
         ):
             tag = tag_name(version.version, prefix=prefix, last=last)
             if tag_of(version.version, config.root, prefix=prefix, environment=environment, run=run) is None:
-                yield known.TAG_MISSING.found(
+                yield Diagnosis("PA239").found(
                     f"HEAD does not have the tag {tag}; the last tag is {last}, {count(distance, 'commit')} before",
                     hint=f"To release, tag HEAD: git tag {tag}",
                 )
             return
-    yield known.BETWEEN_TAGS.found(
+    yield Diagnosis("PA238").found(
         f"{version.text} is a development version: HEAD is {count(distance, 'commit')} after the tag {last}"
     )
 
@@ -243,7 +244,7 @@ def _licence(config: ProjectConfig) -> Iterator[Finding]:
     )
     elsewhere = "license" in project.get("dynamic", ()) or (config.root / "setup.py").is_file()
     if (project or poetry) and not stated and not elsewhere:
-        yield known.NO_LICENCE.found("pyproject.toml has no licence", where="pyproject.toml")
+        yield Diagnosis("PA250").found("pyproject.toml has no licence", where="pyproject.toml")
 
 
 def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -252,12 +253,12 @@ def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Fi
     uses_hatch = ("hatch" in tool or backend.startswith("hatchling")) and "poetry" not in tool
     if uses_hatch and said != "publish-all":
         now = f"is {said!r}" if said else "is not set"
-        yield known.HATCH_PUBLISHER_UNSET.found(
+        yield Diagnosis("PA160").found(
             f"HATCH_PUBLISHER {now}, so `hatch publish` uses publish-all only with `-p publish-all`"
         )
     declared = PLUGIN in table(tool, "poetry", "requires-plugins")
     if ("poetry" in tool or backend.startswith("poetry.core")) and not declared:
-        yield known.POETRY_PLUGIN_UNDECLARED.found(
+        yield Diagnosis("PA161").found(
             f"{PLUGIN} is not in [tool.poetry.requires-plugins]", where="pyproject.toml"
         )
 

@@ -29,6 +29,7 @@ from publish_all.credentials.credential_source import Credential, CredentialKind
 from publish_all.credentials.identity import AmbientIdentity, form_fields
 from publish_all.credentials.trusted_publishing import ask_for_audience, base_of, ensure_own, needs_pending
 from publish_all.credentials.value import describe, read_pypi_token
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError, PublishAllError
 from publish_all.events import Event, Found, Listener, Note, StepStarted
@@ -337,7 +338,7 @@ class DestinationExam:
         ahead = time.time() - theirs
         if abs(ahead) > LARGEST_SKEW:
             direction = "ahead of" if ahead > 0 else "behind"
-            yield known.CLOCK_WRONG.found(
+            yield Diagnosis("PA521").found(
                 f"the clock of this machine is {round(abs(ahead))} s {direction} that of {self.repository.name} "
                 f"({time.strftime('%H:%M:%S UTC', time.gmtime(theirs))})",
                 where=self.repository.name,

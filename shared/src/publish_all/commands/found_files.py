@@ -25,7 +25,7 @@ from publish_all.commands.files import FoundFiles, PublishOptions
 from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.config.workspace import label, names_of
-from publish_all.diagnoses import CHANGED_SINCE_BUILD
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import release_of
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, ConfigurationError, UsageError
@@ -149,7 +149,7 @@ def _of_manifest(
     entries = [each for each in manifest.entries if variants is None or is_of(each, variants)]
     names = {each.filename for each in entries}
     findings = tuple(
-        CHANGED_SINCE_BUILD.found(f"{name} {problem}", where=str(manifest.folder / name))
+        Diagnosis("PA214").found(f"{name} {problem}", where=str(manifest.folder / name))
         for name, problem in check_manifest(manifest).items()
         if name in names
     )

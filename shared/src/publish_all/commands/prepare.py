@@ -22,7 +22,7 @@ from publish_all.config.addresses import host_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import Pin, ProjectConfig
 from publish_all.config.workspace import names_of
-from publish_all.diagnoses import MEMBER_NOT_THERE, MEMBER_WITHOUT_VERSION, TAG_ELSEWHERE
+from publish_all.diagnoses import TAG_ELSEWHERE, Diagnosis
 from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import BuildError, CheckError, PublishAllError, UsageError
@@ -326,7 +326,7 @@ def _lacking_members(
                 continue
             if not requirement.specifier and config.pin is not Pin.NONE:
                 yield opened.found(
-                    MEMBER_WITHOUT_VERSION,
+                    Diagnosis("PA272"),
                     f"it requires {text!r}, a member of the workspace, without a version",
                 )
                 continue
@@ -345,7 +345,7 @@ def _lacking_members(
                     continue
                 state = f"this run has {here[0]}" if here else f"{name} is not in this run"
                 wanted = f"{requirement.name}{requirement.specifier}"
-                yield opened.found(MEMBER_NOT_THERE, f"requires {wanted}, which no index has; {state}")
+                yield opened.found(Diagnosis("PA271"), f"requires {wanted}, which no index has; {state}")
 
 
 def _versions(repository: Repository, project: NormalizedName) -> tuple[str, ...] | None:

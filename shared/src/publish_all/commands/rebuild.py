@@ -15,7 +15,7 @@ from publish_all.builders.run import build as run_build
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.builders.standard_build import BuildWheel, standard_builds
-from publish_all.diagnoses import NOT_REBUILT, SDIST_BUILDS_OTHERWISE
+from publish_all.diagnoses import NOT_REBUILT, Diagnosis
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.errors import BuildError
 from publish_all.events import Listener, Note, StepStarted
@@ -77,7 +77,7 @@ def _compare(
 
 
 def _otherwise(sdist: Distribution, message: str) -> Finding:
-    return SDIST_BUILDS_OTHERWISE.found(message, where=sdist.filename)
+    return Diagnosis("PA242").found(message, where=sdist.filename)
 
 
 def _unpacked(sdist: Distribution, place: Path) -> Path:

@@ -19,6 +19,7 @@ from publish_all.credentials.credential_source import (
     TraceEntry,
 )
 from publish_all.credentials.value import TOKEN_USER, cleaned, inspect, refused
+from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Found, Listener, ignore
 from publish_all.findings import Finding, Severity
@@ -177,7 +178,7 @@ class CredentialChain:
             message = (
                 f"The credential from {credential.origin} is not sent to {url}, because the URL is not https."
             )
-            findings.insert(0, diagnoses.URL_NOT_CONFIDENTIAL.found(message, where=url))
+            findings.insert(0, Diagnosis("PA308").found(message, where=url))
         errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
         if errors:
             message = " ".join(finding.message for finding in errors)

@@ -25,6 +25,7 @@ from publish_all.credentials.credential_source import (
     tell_nobody,
 )
 from publish_all.credentials.value import TOKEN_USER, credential_of, read_pypi_token, refused
+from publish_all.diagnoses import Diagnosis
 from publish_all.events import Found, Listener, ignore
 
 
@@ -181,7 +182,7 @@ class EnvironmentSource(CredentialSource):
         elif not username and is_password and variable.by_name and not is_pypi(request.url):
             message = f"The {origin} contains a password, and the user name is missing."
             hint = f"Set {user}, too."
-            raise refused(diagnoses.CREDENTIAL_INCOMPLETE.found(message, where=origin, hint=hint))
+            raise refused(Diagnosis("PA310").found(message, where=origin, hint=hint))
         return credential_of(
             request, username=username or TOKEN_USER, value=value or "", origin=origin, kind=variable.kind
         )
@@ -194,7 +195,7 @@ class EnvironmentSource(CredentialSource):
         )
         if other is not None:
             message = f"The repositories {own} and {other} would use the same environment variables."
-            raise refused(diagnoses.NAMES_AMBIGUOUS.found(message, where=own))
+            raise refused(Diagnosis("PA314").found(message, where=own))
 
 
 PLACES = (

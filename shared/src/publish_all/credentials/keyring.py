@@ -15,7 +15,6 @@ from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from publish_all import diagnoses
 from publish_all._process import INTERRUPTED
 from publish_all._secret import Secret
 from publish_all._server_text import plain
@@ -31,6 +30,7 @@ from publish_all.credentials.credential_source import (
     tell_nobody,
 )
 from publish_all.credentials.value import TOKEN_USER, credential_of
+from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError
 from publish_all.events import Found, Listener, Note, ignore
 
@@ -197,7 +197,7 @@ class KeyringSource(CredentialSource):
         else:
             return answer.result()
         tell(f"keyring ({backend})", outcome)
-        self._listener(Found(finding=diagnoses.KEYRING_BROKEN.found(message, where=backend)))
+        self._listener(Found(finding=Diagnosis("PA313").found(message, where=backend)))
         return None
 
     def _wait(self, answer: Future[_T], backend: str, limit: float) -> bool:

@@ -47,6 +47,7 @@ from publish_all.credentials.identity import (
     why_unknown,
 )
 from publish_all.credentials.value import TOKEN_USER, read_pypi_token, refused
+from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError
 from publish_all.events import Found, Listener, ignore
 from publish_all.findings import Finding, Severity
@@ -190,7 +191,7 @@ class TrustedPublishingSource(CredentialSource):
         audience, why = self._offers[base]
         if audience is None:
             message = f"{request.repository} does not offer trusted publishing: {why}."
-            finding = diagnoses.NO_TRUSTED_PUBLISHING.found(message, where=f"{base}/_/oidc/audience")
+            finding = Diagnosis("PA322").found(message, where=f"{base}/_/oidc/audience")
             self._not_here(request, finding, tell, f"not offered: {why}")
             return None
         ensure_own(audience, request, base)
@@ -298,7 +299,7 @@ def needs_pending(
 ) -> Finding:
     """The finding for several new projects that are published from one environment of a workflow."""
     hint = f"{pending_publishers(new, url)}\nOr make the first release with a token: `--auth token`."
-    return diagnoses.PENDING_PUBLISHERS_NEEDED.found(message, where=where, hint=hint, severity=severity)
+    return Diagnosis("PA329").found(message, where=where, hint=hint, severity=severity)
 
 
 def ensure_covers(
@@ -320,7 +321,7 @@ def ensure_covers(
         f"{len(projects)} projects to upload ({', '.join(projects)}). It would refuse the files of the other projects."
     )
     hint = "\n".join(["Register this job for each of these projects that lack it:", *pages])
-    raise refused(diagnoses.PUBLISHER_OF_TOO_FEW.found(message, where=_mint_url(request), hint=hint))
+    raise refused(Diagnosis("PA334").found(message, where=_mint_url(request), hint=hint))
 
 
 def ask_for_audience(
@@ -369,7 +370,7 @@ def ensure_own(audience: str, request: CredentialRequest, base: str) -> None:
     ):
         return
     message = f"{base} asked for an identity token for {plain(audience)}. With it, {base} could act there in your name, so it got none."
-    raise refused(diagnoses.AUDIENCE_OF_OTHER_SERVICE.found(message, where=f"{base}/_/oidc/audience"))
+    raise refused(Diagnosis("PA323").found(message, where=f"{base}/_/oidc/audience"))
 
 
 def explain(
@@ -383,7 +384,7 @@ def explain(
     said = plain(description, secrets=(token.secret,)).rstrip(".")
     diagnosis, hint, again = diagnoses.MINT_REFUSED, "", code == "invalid-reuse-token"
     if code == "invalid-publisher":
-        diagnosis = diagnoses.PUBLISHER_UNKNOWN
+        diagnosis = Diagnosis("PA324")
         fields = "\n".join(
             f"  {name}: {value}" for name, value in form_fields(token, request.project).items()
         )
@@ -398,7 +399,7 @@ def explain(
             lines.append(pending_publishers(projects, request.url))
         hint = "\n".join(lines)
     elif code == "invalid-pending-publisher":
-        diagnosis = diagnoses.PENDING_PUBLISHER_TAKEN
+        diagnosis = Diagnosis("PA325")
         message = (
             f"A pending publisher matches this job, but its project already exists at {request.repository}."
         )

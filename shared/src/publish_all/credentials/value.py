@@ -208,31 +208,31 @@ def _problems(
         yield diagnoses.TOKEN_OF_OTHER_SERVICE, f"{holds} PyPI token, and {host} is GitHub."
     if github == "github_pat_" and host == "ghcr.io":
         message = f"{holds} fine-grained token (github_pat_…), which ghcr.io does not accept."
-        yield diagnoses.FINE_GRAINED_TOKEN, message
+        yield Diagnosis("PA315"), message
     token, is_partial = read_pypi_token(secret), secret.startswith(_PREFIX)
     # The index behind the host as tokens name it, for the two that we know.
     index = "pypi.org" if host in PYPI_HOSTS else "test.pypi.org" if host in TESTPYPI_HOSTS else None
     if index is not None and (token is not None or github is None):
         if credential.username != TOKEN_USER and (token is not None or not is_partial):
             message = f"The user name from {origin} is {credential.username!r}, and {host} accepts only {TOKEN_USER}."
-            yield diagnoses.USERNAME_NOT_TOKEN, message
+            yield Diagnosis("PA305"), message
         elif token is None:
             what = "only a part of a PyPI token" if is_partial else "something that is not a PyPI token"
             message = f"{_start(origin)} contains {what}, and {host} accepts only whole PyPI tokens."
-            yield diagnoses.NOT_A_PYPI_TOKEN, message
+            yield Diagnosis("PA306"), message
     if token is None:
         return
     is_known = token.location in {"pypi.org", "test.pypi.org"} and not is_loopback(credential.host)
     if token.location != index and (index is not None or is_known) and host not in _GITHUB_HOSTS:
         message = f"The token in {origin} is for {token.location}, and {request.repository} is at {host}."
-        yield diagnoses.TOKEN_FOR_OTHER_INDEX, message
+        yield Diagnosis("PA301"), message
     if token.expires is not None and token.expires <= now:
         when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(token.expires))
-        yield diagnoses.TOKEN_EXPIRED, f"The token in {origin} expired at {when}."
+        yield Diagnosis("PA302"), f"The token in {origin} expired at {when}."
     if token.projects is not None and request.project is not None and request.project not in token.projects:
         names = ", ".join(sorted(token.projects)) or "no project"
         message = f"The token in {origin} can upload to {names} only, not to {request.project}."
-        yield diagnoses.TOKEN_FOR_OTHER_PROJECT, message
+        yield Diagnosis("PA303"), message
 
 
 def _start(origin: str) -> str:

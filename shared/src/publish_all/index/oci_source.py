@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 
 from publish_all._http import Download
 from publish_all.credentials.credential_source import Purpose
-from publish_all.diagnoses import FOREIGN_TAGS, PART_MISSING, REGISTRY_CREDENTIAL_REFUSED
+from publish_all.diagnoses import PART_MISSING, REGISTRY_CREDENTIAL_REFUSED, Diagnosis
 from publish_all.findings import Finding
 from publish_all.index.cache import Recent
 from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor, troubles_of
@@ -118,7 +118,7 @@ class OciSource(IndexSource):
         if foreign:
             shown = ", ".join(foreign[:5]) + (", …" if len(foreign) > 5 else "")
             message = f"{project} in {self.name} has tags that are not versions: {shown}"
-            findings.append(FOREIGN_TAGS.found(message, where=where))
+            findings.append(Diagnosis("PA624").found(message, where=where))
         messages = [
             f"{file.filename} cannot be installed: {self.name} has not got {', '.join(parts)}."
             for file, parts in missing[:MOST_FINDINGS]

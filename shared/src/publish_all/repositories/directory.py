@@ -348,7 +348,7 @@ class DirectoryRepository:
                 message = (
                     f"Another process has been writing to {self.root} for {self._lock_timeout:.0f} seconds."
                 )
-                finding = self._found(known.FOLDER_BUSY, message)
+                finding = self._found(Diagnosis("PA461"), message)
             found = pages.as_error(finding)
             found.retryable = isinstance(error, TimeoutError)
             raise found from error

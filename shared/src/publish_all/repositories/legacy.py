@@ -33,7 +33,7 @@ from publish_all.credentials.credential_source import (
     Purpose,
 )
 from publish_all.credentials.trusted_publishing import base_of, ensure_covers, needs_pending
-from publish_all.diagnoses import findings_of
+from publish_all.diagnoses import Diagnosis, findings_of
 from publish_all.distributions.core_metadata import form_fields
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release, release_of
 from publish_all.errors import CheckError, CredentialError, UsageError
@@ -169,7 +169,7 @@ class LegacyRepository:
         # Some servers answer 500 for a missing file, so it does not mean that they do not work.
         if (200 <= reply.status < 300 and not reply.is_page) or reply.status == 500:
             message = f"{attempt.url} answers {reply.status} to an upload without a file."
-            return attempt.outcome(FileState.UPLOADED, known.UPLOAD_API_DOUBTFUL, message)
+            return attempt.outcome(FileState.UPLOADED, Diagnosis("PA445"), message)
         outcome = classify(reply, attempt, now=self.clock())
         if reply.status in {400, 409, 411, 413, 415, 422}:
             return UploadOutcome(status=FileState.UPLOADED)
@@ -320,10 +320,10 @@ class LegacyRepository:
         for name, state in states.items():
             if state is FileState.UNKNOWN:
                 message = f"The index of {self.name} lists {name} without a hash."
-                doubts.append(known.INDEX_WITHOUT_HASHES.found(message, where=self.url))
+                doubts.append(Diagnosis("PA451").found(message, where=self.url))
             elif state is FileState.INCOMPLETE:
                 message = f"The index of {self.name} lists {name}, but the file itself does not exist."
-                doubts.append(known.LISTED_NOT_THERE.found(message, where=self.url))
+                doubts.append(Diagnosis("PA455").found(message, where=self.url))
         final = page is not None and page.status == "quarantined" and FileState.ABSENT in states.values()
         if page is not None and final:
             doubts += project_state(page, release, repository=self.name)
@@ -333,7 +333,7 @@ class LegacyRepository:
         if bare & self._attested:
             names = ", ".join(sorted(bare & self._attested))
             message = f"{self.name} lists no provenance for {names}, uploaded with attestations."
-            doubts.append(known.PROVENANCE_MISSING.found(message, where=self.name))
+            doubts.append(Diagnosis("PA456").found(message, where=self.name))
         return Look(states=states, final=final, findings=tuple(doubts))
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
@@ -458,7 +458,7 @@ def against_new_files(
     if listed and all(each.yanked is not None for each in listed):
         reason = _because(next((each.yanked for each in listed if each.yanked), None))
         message = f"All files of {release} on {repository} are yanked{reason}."
-        yield known.RELEASE_YANKED.found(message, where=repository)
+        yield Diagnosis("PA416").found(message, where=repository)
     if not public:
         return
     times = [time for each in listed if (time := _seconds(each.upload_time)) is not None]
@@ -477,7 +477,7 @@ def against_new_files(
         message = f"With these files, {release.project} on {repository} uses {total / 1024**3:.1f} of 10 GiB."
         if total > PROJECT_LIMIT:
             message += " The index refuses them unless the limit of the project was raised."
-        yield known.PROJECT_FULL.found(message, where=repository)
+        yield Diagnosis("PA428").found(message, where=repository)
 
 
 def project_state(
@@ -487,12 +487,12 @@ def project_state(
     message = f"{release.project} is {page.status} on {repository}{_because(page.status_reason)}."
     if page.status == "archived":
         hint = f"Unarchive the project at {settings}, then run again." if settings else ""
-        yield known.PROJECT_ARCHIVED.found(message, where=repository, hint=hint)
+        yield Diagnosis("PA425").found(message, where=repository, hint=hint)
     elif page.status == "quarantined":
         message += " The index accepts files and does not list them."
-        yield known.PROJECT_QUARANTINED.found(message, where=repository)
+        yield Diagnosis("PA426").found(message, where=repository)
     elif page.status == "deprecated":
-        yield known.PROJECT_DEPRECATED.found(message, where=repository)
+        yield Diagnosis("PA427").found(message, where=repository)
 
 
 def _because(reason: str | None) -> str:

@@ -29,7 +29,7 @@ from publish_all.config.addresses import hostname_of
 from publish_all.config.kinds import OCI, Kind
 from publish_all.config.model import RepositoryConfig, Scope
 from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
-from publish_all.diagnoses import findings_of
+from publish_all.diagnoses import Diagnosis, findings_of
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.findings import Finding
@@ -260,7 +260,7 @@ class OciRepository:
         hint = (
             f"List it together with the files of other jobs: `publish-all finalize -r {self.name} RECEIPTS`"
         )
-        finding = known.LEFT_TO_FINALIZE.found(message, where=str(self.receipt.path), hint=hint)
+        finding = Diagnosis("PA630").found(message, where=str(self.receipt.path), hint=hint)
         return ReleaseOutcome(complete=True, findings=(finding,))
 
     def _entry(self, package: OciPackage, distribution: Distribution) -> layout.Entry:

@@ -37,6 +37,7 @@ from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url
 from publish_all.credentials.docker import IDENTITY_USER
+from publish_all.diagnoses import Diagnosis
 from publish_all.repositories import oci_layout as layout
 from publish_all.repositories.replies import (
     Asked,
@@ -461,7 +462,7 @@ class OciPackage:
             message = (
                 f"{self.asked.where} redirects an upload to {plain(location)!r}, which is not a valid URL."
             )
-            raise broken(known.ADDRESS_UNUSABLE.found(message, where=self.asked.where))
+            raise broken(Diagnosis("PA507").found(message, where=self.asked.where))
         place = urldefrag(whole).url
         stated, own = urlsplit(place), urlsplit(self.registry.url)
         if stated.hostname == own.hostname and own.scheme == "https":
@@ -482,7 +483,7 @@ class OciPackage:
         except layout.LayoutError as error:
             where = f"{self.asked.where}:{tag}"
             message = f"{where} {error}: it is not a Python package."
-            raise broken(known.NOT_OUR_LAYOUT.found(message, where=where)) from error
+            raise broken(Diagnosis("PA621").found(message, where=where)) from error
 
     def file_manifest(self, digest: str) -> layout.FileManifest | None:
         """The manifest of a file by its digest; None where it is gone, or is something else."""

@@ -47,17 +47,17 @@ _KNOWN = (
     (r"token is not valid for project", known.TOKEN_SCOPE),
     (r"Invalid API Token|Invalid or non-existent authentication information", known.CREDENTIAL_REFUSED),
     (r"isn't allowed to upload to project|not allowed to (edit|upload to)", known.NOT_ALLOWED),
-    (r"verified primary email|two-factor authentication", known.ACCOUNT_NOT_READY),
-    (r"Read-only mode|temporarily disabled", known.UPLOADS_DISABLED),
+    (r"verified primary email|two-factor authentication", Diagnosis("PA406")),
+    (r"Read-only mode|temporarily disabled", Diagnosis("PA407")),
     # PyPI and TestPyPI: projects, releases and names of files.
     (r"The name .* isn't allowed|conflict with Python Standard Library", known.NAME_NOT_ALLOWED),
     (r"too similar to an existing project", known.NAME_TOO_SIMILAR),
-    (r"Non-user identities cannot create new projects", known.NEW_PROJECT_NEEDS_USER),
+    (r"Non-user identities cannot create new projects", Diagnosis("PA422")),
     (r"Too many new projects created", known.TOO_MANY_PROJECTS),
     (r"previously used by a file that has since been deleted", known.NAME_USED_BEFORE),
     (r"filename has already been used", known.NAME_USED_BEFORE),
     (r"releases older than", known.RELEASE_CLOSED),
-    (r"Only one sdist may be uploaded", known.SECOND_SDIST),
+    (r"Only one sdist may be uploaded", Diagnosis("PA415")),
     (
         r"Version in filename should be|Filename .* should contain|Filename .* is invalid",
         known.FILENAME_WRONG,
@@ -67,14 +67,14 @@ _KNOWN = (
     # PyPI and others: problems in the file and its metadata.
     (r"(File|Project size) too large|Request Entity Too Large", known.TOO_LARGE),
     (r"digest supplied does not match|hash mismatch", known.DIGEST_MISMATCH),
-    (r"not a valid classifier|is no longer valid", known.CLASSIFIER_UNKNOWN),
-    (r"description failed to render", known.DESCRIPTION_BROKEN),
-    (r"use of local versions", known.LOCAL_VERSION_NOT_ALLOWED),
-    (r"Can't have direct dependency", known.DIRECT_DEPENDENCY_REFUSED),
-    (r"unsupported platform tag", known.TAG_UNSUPPORTED),
+    (r"not a valid classifier|is no longer valid", Diagnosis("PA433")),
+    (r"description failed to render", Diagnosis("PA434")),
+    (r"use of local versions", Diagnosis("PA435")),
+    (r"Can't have direct dependency", Diagnosis("PA436")),
+    (r"unsupported platform tag", Diagnosis("PA438")),
     (r"Invalid distribution file", known.ARCHIVE_REFUSED),
-    (r"attestation", known.ATTESTATIONS_REFUSED),
-    (r"invalid name or version", known.METADATA_REFUSED),
+    (r"attestation", Diagnosis("PA446")),
+    (r"invalid name or version", Diagnosis("PA432")),
     # devpi, Artifactory, Nexus, Azure Artifacts, Google Artifact Registry: rights and kinds of repositories.
     (r"cannot submit to mirror index", known.READ_ONLY_REPOSITORY),
     (r"repository is read[- ]only|default deployment repository", known.READ_ONLY_REPOSITORY),
@@ -240,7 +240,7 @@ def _by_digest(said: str, attempt: Attempt) -> UploadOutcome | None:
         return _refused(known.OTHER_BYTES, said, attempt, "Release a new version.")
     if found["file"] != ours.filename:
         hint = f"The repository has the same content as {found['file']}. Remove this file."
-        return _refused(known.SAME_BYTES_ELSEWHERE, said, attempt, hint)
+        return _refused(Diagnosis("PA413"), said, attempt, hint)
     return UploadOutcome(status=FileState.PRESENT)
 
 
@@ -418,7 +418,7 @@ def fine_grained(asked: Asked) -> Finding | None:
     if not asked.is_github or not asked.token_is("github_pat_"):
         return None
     message = "GitHub Packages does not accept fine-grained personal access tokens, and the credential is one"
-    return known.GITHUB_FINE_GRAINED_TOKEN.found(f"{message}: {_origin(asked)}.", where=asked.where)
+    return Diagnosis("PA601").found(f"{message}: {_origin(asked)}.", where=asked.where)
 
 
 def part_gone(error: RefusedError, asked: Asked, digest: str) -> RefusedError:
@@ -440,9 +440,9 @@ def _code(body: bytes) -> str:
 
 # The first pattern found in "<status> <code> <message>" counts.
 _ANSWERS = (
-    (r"NAME_INVALID|^400 .*(invalid.*name|must be lowercase)", known.OCI_NAME_NOT_ALLOWED),
+    (r"NAME_INVALID|^400 .*(invalid.*name|must be lowercase)", Diagnosis("PA608")),
     # Amazon's registry, and others whose repositories have settings, do not create one with the first upload.
-    (r"NAME_UNKNOWN", known.REPOSITORY_MISSING),
+    (r"NAME_UNKNOWN", Diagnosis("PA614")),
     (r"DIGEST_INVALID", known.REGISTRY_DIGEST_MISMATCH),
     (r"^405|UNSUPPORTED", known.READ_ONLY),
     (r"^413", known.TOO_LARGE),
@@ -452,9 +452,9 @@ _ANSWERS = (
 )
 # GitHub's own words, which are the same for several causes: the form of the token separates some of them.
 _ANSWERS_OF_GITHUB = (
-    (r"write_package", known.PACKAGE_NOT_CONNECTED),
+    (r"write_package", Diagnosis("PA604")),
     (r"does not match expected scopes|insufficient[ _]scope", known.PACKAGES_PERMISSION),
-    (r"create_package|create organi[sz]ation package|not allowed to create", known.CREATION_NOT_ALLOWED),
+    (r"create_package|create organi[sz]ation package|not allowed to create", Diagnosis("PA605")),
     (r"installation not allowed|read_package|Resource not accessible", known.PACKAGES_PERMISSION),
     (r"cannot be authenticated|unauthenticated", known.REGISTRY_CREDENTIAL_REFUSED),
     (r"authentication required|bad credentials", known.REGISTRY_CREDENTIAL_REFUSED),
@@ -484,14 +484,14 @@ def _forbidden(status: int, text: str, asked: Asked) -> Finding:
         return known.CREDENTIAL_MISSING.found(message, where=asked.where, hint=hint)
     if (finding := fine_grained(asked)) is not None:
         return finding
-    diagnosis = known.WRITE_NOT_ALLOWED if asked.write else known.READ_NOT_ALLOWED
+    diagnosis = Diagnosis("PA613") if asked.write else known.READ_NOT_ALLOWED
     diagnosis = diagnosis if status == 403 else known.REGISTRY_CREDENTIAL_REFUSED
     if asked.is_github or re.search(r"permission_denied|installation not allowed", text):
         diagnosis = _meaning(text, _ANSWERS_OF_GITHUB)
         if diagnosis is known.OWNER_UNKNOWN and not asked.write:
             diagnosis = known.READ_NOT_ALLOWED
         elif diagnosis is known.REGISTRY_CREDENTIAL_REFUSED and asked.token_is("ghs_"):
-            diagnosis = known.APP_TOKEN
+            diagnosis = Diagnosis("PA602")
         elif diagnosis in {known.REGISTRY_CREDENTIAL_REFUSED, known.PACKAGES_PERMISSION} and asked.write:
             hint = GIVE_GITHUB_CREDENTIAL
     message = f"{asked.where} refuses the user {asked.login.username} with the credential from {_origin(asked)}: {said}"

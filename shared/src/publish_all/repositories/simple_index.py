@@ -22,6 +22,7 @@ from publish_all._urls import joined, origin, shown_url, without_userinfo
 from publish_all.config.addresses import host_of
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding
@@ -86,7 +87,7 @@ class SimpleIndex:
         if failure is not None:
             raise failure
         message = f"No simple index of {self.config.name} found; tried {', '.join(self.candidates)}."
-        finding = known.INDEX_UNKNOWN.found(message, where=shown_url(self.upload_url))
+        finding = Diagnosis("PA450").found(message, where=shown_url(self.upload_url))
         return Listing(known=False, findings=(finding,))
 
     def _look(self, root: str, project: NormalizedName, *, guessed: bool) -> Listing | None:
@@ -106,7 +107,7 @@ class SimpleIndex:
             return Listing() if reply.status == 404 and self._is_index(root, project, reply) else None
         if reply.status in {401, 403} or 300 <= reply.status < 400:
             message = f"{self.config.name} does not allow to read {shown_url(url)} ({reply.status})."
-            finding = known.INDEX_FORBIDDEN.found(message, where=shown_url(url))
+            finding = Diagnosis("PA452").found(message, where=shown_url(url))
             return Listing(known=False, findings=(finding,))
         raise self._unavailable(reply)
 

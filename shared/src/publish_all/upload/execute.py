@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from publish_all import events
-from publish_all.diagnoses import COMMIT_FAILED, INDEX_DIFFERS, JOURNAL_BROKEN, STILL_PROPAGATING
+from publish_all.diagnoses import STILL_PROPAGATING, Diagnosis
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import PublishAllError
 from publish_all.findings import Finding
@@ -204,7 +204,7 @@ class _RepositoryRun:
             self.journal.record(state, files, repository=self.repository.name, url=self.repository.url)
         except OSError as error:
             if not self.journal_is_broken:
-                finding = JOURNAL_BROKEN.found(
+                finding = Diagnosis("PA489").found(
                     f"the journal cannot be written: {error.strerror or error}",
                     where=str(error.filename or ""),
                 )
@@ -416,7 +416,7 @@ class _RepositoryRun:
         name, where = self.repository.name, f"{self.repository.name}: {filename}"
         if visibility is FileState.DIFFERENT:
             message = f"the index of {name} lists {filename} with another sha256 than the one uploaded"
-            return (INDEX_DIFFERS.found(message, where=where),)
+            return (Diagnosis("PA484").found(message, where=where),)
         said = self.said.get(filename, ())
         if filename in self.lost:
             return said
@@ -466,4 +466,4 @@ def _commit(repository: Repository, release: Release, attempts: Attempts) -> Rel
     if outcome.complete or outcome.findings:
         return outcome
     msg = f"{repository.name} does not show {release} to its readers yet"
-    return replace(outcome, findings=(COMMIT_FAILED.found(msg, where=repository.name),))
+    return replace(outcome, findings=(Diagnosis("PA485").found(msg, where=repository.name),))

@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from packaging.utils import NormalizedName
 
-from publish_all.diagnoses import (
-    LISTED_INCOMPLETE,
-    NO_ANSWER,
-    OTHER_BYTES_SKIPPED,
-    SERVER_REFUSED_CONNECTION,
-    findings_of,
-)
+from publish_all.diagnoses import Diagnosis, findings_of
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Found, Listener, RepositoryWaiting, StepStarted, ignore
@@ -226,9 +220,7 @@ def _ask(plan: RepositoryPlan, release: Release | None = None, *, workers: Worke
         except PublishAllError as error:
             answer = _failed(error, repository)
             # If the server does not run, a long wait only hides this from the user.
-            nobody = (
-                error.code == SERVER_REFUSED_CONNECTION.code and attempts.number >= _ATTEMPTS_WHERE_NOBODY_IS
-            )
+            nobody = error.code == Diagnosis("PA501").code and attempts.number >= _ATTEMPTS_WHERE_NOBODY_IS
             if error.retryable and not nobody:
                 reason, retry_after = error.message, error.retry_after
         if not reason:
@@ -242,7 +234,7 @@ def _ask(plan: RepositoryPlan, release: Release | None = None, *, workers: Worke
 
 def _failed(error: PublishAllError, repository: Repository) -> _Answer:
     """An error as an answer. It may have more to say about the next step than its only finding."""
-    findings = findings_of(error, NO_ANSWER)
+    findings = findings_of(error, Diagnosis("PA582"))
     if len(findings) == 1:
         first = findings[0]
         findings = (replace(first, where=first.where or repository.name, hint=error.hint or first.hint),)
@@ -342,7 +334,7 @@ def _decide(
         remarks = (other_bytes(repository, file),)
     elif listed is FileState.INCOMPLETE:
         msg = f"{repository.name} lists {file.filename}, but the file or a part of it is missing there"
-        remarks = (LISTED_INCOMPLETE.found(msg, where=f"{repository.name}: {file.filename}"),)
+        remarks = (Diagnosis("PA488").found(msg, where=f"{repository.name}: {file.filename}"),)
     elif listed is FileState.UNKNOWN and entry is not None and entry.state in taken:
         state, reason = FileState.PRESENT, "uploaded by an earlier run, according to the journal"
     return state, reason, remarks
@@ -355,7 +347,7 @@ def _obstacles_of(findings: Iterable[Finding]) -> frozenset[type[PublishAllError
 
 
 def skipped_other_bytes(repository: Repository, distribution: Distribution) -> Finding:
-    return OTHER_BYTES_SKIPPED.found(
+    return Diagnosis("PA482").found(
         f"{repository.name} has another file named {distribution.filename}; this file was skipped",
         where=f"{repository.name}: {distribution.filename}",
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from publish_all import diagnoses as known
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import PublishAllError, RepositoryError
 from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWaiting
@@ -106,7 +107,7 @@ class Transfer:
         except PublishAllError as error:
             return failed_upload(error)
         except OSError as error:
-            finding = known.CANNOT_READ_FILE.found(f"{error.strerror or error}", where=str(self.file.path))
+            finding = Diagnosis("PA486").found(f"{error.strerror or error}", where=str(self.file.path))
             return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
 
     def _judge(self, state: FileState, *, again: bool) -> FileState | None:
@@ -148,7 +149,7 @@ class Transfer:
         broken = (
             [f"{field}: {entry}" for field, entry in self.file.broken_requirements()] if outcome.crash else []
         )
-        finding = known.RETRIES_EXHAUSTED.found(
+        finding = Diagnosis("PA581").found(
             f"given up after {spent}; last error: {_reason(outcome)}",
             where=self.file.filename,
             hint=f"This field of the metadata is probably the cause. Correct it: {'; '.join(broken)}"

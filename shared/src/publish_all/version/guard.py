@@ -9,6 +9,7 @@ from publish_all import _process, diagnoses
 from publish_all._git import ask_git, git_for_user
 from publish_all._process import Completed, Run
 from publish_all.config.model import ProjectConfig, VersionSource
+from publish_all.diagnoses import Diagnosis
 from publish_all.findings import Finding
 from publish_all.version.git import Described, NoRepository, describe, one_line, tag_of
 from publish_all.version.places import find_places, source_places
@@ -38,7 +39,7 @@ def release_findings(
     if isinstance(said, NoRepository):
         return tuple(found)
     if pypi and said.dirty and not allow_dirty:
-        found.append(diagnoses.DIRTY_TREE.found("there are uncommitted changes", where=str(config.root)))
+        found.append(Diagnosis("PA231").found("there are uncommitted changes", where=str(config.root)))
     at_tag = said if isinstance(said, Described) and said.distance == 0 else None
     if at_tag is None or at_tag.version != resolved.version:
         prefix = config.version.tag_prefix
@@ -76,7 +77,7 @@ def _tag_findings(
                 f" and run publish-all version --release {at_tag.version}. Otherwise {raise_it}."
             )
         message = f"HEAD has the tag {at_tag.tag}, but the version is {resolved.text} ({resolved.source})"
-        yield diagnoses.TAG_SAYS_OTHERWISE.found(message, where=where, hint=hint)
+        yield Diagnosis("PA232").found(message, where=where, hint=hint)
     elif own is not None and own[1] != node:
         message = f"the tag {own[0]} is on the commit {own[1][:9]}, but HEAD is {(node or '')[:9]}"
         hint = (
@@ -97,7 +98,7 @@ def version_differences(config: ProjectConfig, resolved: ResolvedVersion) -> Ite
     for place in find_places(config) if comparable(config, resolved) else ():
         if not place.agrees(resolved.version):
             message = f"{place.where} has {place.says}, but the version is {resolved.text}"
-            yield diagnoses.VERSION_DIFFERS.found(message, where=place.where, hint=hint)
+            yield Diagnosis("PA230").found(message, where=place.where, hint=hint)
 
 
 def comparable(config: ProjectConfig, resolved: ResolvedVersion) -> bool:
@@ -121,11 +122,11 @@ def _remote_findings(root: Path, tag: str, environment: Mapping[str, str], run: 
     here = git("rev-parse", "--verify", "--quiet", name).stdout.strip()
     if listed.returncode != 0:
         reason = f"the tag {tag} could not be checked on the remote {remote}: {one_line(listed.stderr)}"
-        yield diagnoses.REMOTE_NOT_ASKED.found(reason, where=str(root))
+        yield Diagnosis("PA235").found(reason, where=str(root))
     elif name not in there:
         message = f"the remote {remote} does not have the tag {tag}"
         yield diagnoses.TAG_NOT_PUSHED.found(message, where=str(root), hint=f"git push {remote} {tag}")
     elif there[name] != here:
         message = f"the tag {tag} is {here[:9]} here and {there[name][:9]} on the remote {remote}"
         hint = f"Find out which one is right. To use the remote one: git fetch {remote} 'refs/tags/{tag}:refs/tags/{tag}' --force"
-        yield diagnoses.TAG_DIFFERS_FROM_REMOTE.found(message, where=str(root), hint=hint)
+        yield Diagnosis("PA233").found(message, where=str(root), hint=hint)
