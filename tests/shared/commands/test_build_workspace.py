@@ -9,8 +9,7 @@ import pytest
 
 from publish_all.commands.build import each_project
 from publish_all.commands.context import Runtime
-from publish_all.config.load import load_project
-from publish_all.config.workspace import label
+from publish_all.config.load import label, load_project
 from publish_all.errors import BuildError, UsageError
 from publish_all.events import Note
 

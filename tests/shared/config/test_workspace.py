@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.config.load import load_project
+from publish_all.config.load import label, load_project, ordered
 from publish_all.config.model import Pin, ProjectConfig, VersionSource
-from publish_all.config.workspace import label, ordered
 from publish_all.errors import ConfigurationError, UsageError
 
 BUILD = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'

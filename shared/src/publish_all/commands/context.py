@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from publish_all import errors
 from publish_all._process import Run, run, run_project_code
 from publish_all.config.folders import Folders, home_folder, usual_folders
-from publish_all.config.load import load_project, search_pyproject
+from publish_all.config.load import load_project, names_of, search_pyproject
 from publish_all.config.model import Isolation, Pin, ProjectConfig
-from publish_all.config.workspace import names_of
 from publish_all.events import Listener, Note
 
 if TYPE_CHECKING:  # files that are named are published without

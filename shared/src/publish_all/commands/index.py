@@ -17,8 +17,8 @@ from publish_all._secret import Secret
 from publish_all.commands.context import distribution_names
 from publish_all.commands.destinations import Connection, ConnectionOptions
 from publish_all.config.kinds import KINDS
+from publish_all.config.load import names_of
 from publish_all.config.model import ProjectConfig, RepositoryConfig
-from publish_all.config.workspace import names_of
 from publish_all.errors import UsageError
 from publish_all.repositories.repository import Means, make_repository
 

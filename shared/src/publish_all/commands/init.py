@@ -37,7 +37,7 @@ from publish_all.config.model import EMPTY, VersionSource
 from publish_all.config.reading import nearest
 from publish_all.config.rules import name_problem
 from publish_all.config.workflows import FOLDER
-from publish_all.config.workspace import label
+from publish_all.config.load import label
 from publish_all.errors import UsageError
 from publish_all.version.git import tag_version
 from publish_all.version.static import static_version

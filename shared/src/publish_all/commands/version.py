@@ -23,10 +23,9 @@ from publish_all._process import Run
 from publish_all._temporary import temporary_folder
 from publish_all._toml import table
 from publish_all.commands.context import Runtime, project_version
-from publish_all.config.load import load_project
+from publish_all.config.load import label, load_project
 from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.config.parse import PYPROJECT, TABLE
-from publish_all.config.workspace import label
 from publish_all.errors import CheckError, PublishAllError, UsageError, VersionError
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding

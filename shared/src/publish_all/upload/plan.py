@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from publish_all.config.workspace import ordered
+from publish_all.config.load import ordered
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.errors import UsageError
 from publish_all.repositories.repository import Repository
