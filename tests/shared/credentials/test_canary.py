@@ -10,7 +10,8 @@ import pytest
 from publish_all._secret import Secret
 from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.configured import VARIABLES
-from publish_all.credentials.default_chain import Explicit, default_chain
+from publish_all.credentials.default_chain import default_chain
+from publish_all.credentials.prompt import Explicit
 from publish_all.errors import CredentialError
 
 CANARY = "canary-7f3e9b-do-not-show"

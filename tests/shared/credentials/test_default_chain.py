@@ -10,7 +10,9 @@ from publish_all._process import Completed
 from publish_all._secret import Secret
 from publish_all.config.model import ProjectConfig, When
 from publish_all.credentials.credential_source import CredentialKind
-from publish_all.credentials.default_chain import Explicit, GitHubCliSource, default_chain
+from publish_all.credentials.default_chain import default_chain
+from publish_all.credentials.docker import GitHubCliSource
+from publish_all.credentials.prompt import Explicit
 from publish_all.errors import CredentialError, UsageError
 
 CORP = "https://pypi.corp.example/legacy/"

@@ -93,7 +93,8 @@ class Connection:
     @cached_property
     def credentials(self) -> Credentials:
         """The sources of credentials; none of them is asked yet. Raises `ConfigurationError`."""
-        from publish_all.credentials.default_chain import Explicit, default_chain
+        from publish_all.credentials.default_chain import default_chain
+        from publish_all.credentials.prompt import Explicit
 
         options, explicit = self.options, None
         if options.username is not None or options.password is not None:

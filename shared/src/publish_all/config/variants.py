@@ -15,7 +15,6 @@ from publish_all.config.reading import (
     Reader,
     Value,
     build,
-    describe,
     fields,
     flag,
     items,
@@ -91,46 +90,24 @@ def _tool(found: Value) -> Mapping[str, Any]:
     return MappingProxyType({name: dict(table(found.at(name))) for name in stated})
 
 
-def _dependency_group_item(found: Value) -> Any:
-    """PEP 735: dependency specifiers and `{include-group = …}`."""
-    match found.value:
-        case str():
-            text(rules.requirement_problem)(found)
-        case {"include-group": str()} if len(found.value) == 1:
-            pass
-        case _:
-            what = describe(found.value)
-            found.add(f'must be a dependency specifier or {{ include-group = "NAME" }}, not {what}')
-    return found.value
-
-
 def _dependency_groups(found: Value) -> Mapping[str, Any]:
-    mapping(items(_dependency_group_item))(found)
-    return MappingProxyType(dict(found.value)) if isinstance(found.value, dict) else {}
+    mapping(items(_any))(found)
+    return MappingProxyType(dict(table(found)))
 
 
-def _text_or_table(found: Value) -> Any:
-    """`readme` and `license`."""
-    if isinstance(found.value, dict):
-        return mapping(text())(found)
-    if not isinstance(found.value, str):
-        found.add(f"must be a string or a table, not {describe(found.value)}")
+def _any(found: Value) -> Any:
     return found.value
-
-
-def _person(found: Value) -> Any:
-    return fields(found, {"name": text(), "email": text()})
 
 
 # The `[project]` keys (PEP 621, 639, 794).
 _PROJECT_READERS: Mapping[str, Reader] = {
     "description": text(),
-    "readme": _text_or_table,
+    "readme": _any,
     "requires-python": text(rules.specifiers_problem),
-    "license": _text_or_table,
+    "license": _any,
     "license-files": texts(),
-    "authors": items(_person),
-    "maintainers": items(_person),
+    "authors": items(table),
+    "maintainers": items(table),
     "keywords": texts(),
     "classifiers": texts(),
     "urls": mapping(text()),

@@ -3,99 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publish_all._process import Run, run
-from publish_all._secret import Secret
-from publish_all.config.addresses import hostname_of
 from publish_all.config.model import When
 from publish_all.config.tools import ToolSettings
 from publish_all.credentials import keyring
 from publish_all.credentials.chain import CredentialChain
 from publish_all.credentials.configured import PLACES, EnvironmentSource, ToolFileSource
-from publish_all.credentials.credential_source import (
-    Credential,
-    CredentialKind,
-    CredentialRequest,
-    CredentialSource,
-    Purpose,
-    Tell,
-    tell_nobody,
-)
-from publish_all.credentials.docker import DockerSource
+from publish_all.credentials.credential_source import CredentialRequest, CredentialSource, Purpose
+from publish_all.credentials.docker import DockerSource, GitHubCliSource
 from publish_all.credentials.identity import AmbientIdentity, detect_ambient
-from publish_all.credentials.prompt import Ask, PromptSource
+from publish_all.credentials.prompt import Ask, Explicit, PromptSource
 from publish_all.credentials.trusted_publishing import TrustedPublishingSource, mask_for
-from publish_all.credentials.value import TOKEN_USER, credential_of
 from publish_all.errors import UsageError
 from publish_all.events import Event, Listener, ignore
 
 if TYPE_CHECKING:
     from publish_all._http import Session
 
-_GH_SECONDS = 5.0
-_GH_SERVERS = {"ghcr.io": "github.com", "api.github.com": "github.com"}
 _MODES = {"auto": When.AUTO, "oidc": When.ALWAYS, "token": When.NEVER}
 """The values of `--auth`, and what they mean for trusted publishing."""
-
-
-class Explicit(CredentialSource):
-    """`--username` and `--password` as given with `--repository`; either may be missing.
-
-    A user name alone is not a credential: the other sources are searched for that user.
-    """
-
-    name = "command line"
-
-    def __init__(
-        self, repository: str, *, username: str | None = None, password: Secret | None = None
-    ) -> None:
-        self.repository = repository
-        self.stated_username = username
-        self.password = password
-
-    def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
-        del tell
-        if request.repository != self.repository or self.password is None:
-            return None
-        username = self.stated_username or request.username or TOKEN_USER
-        origin = "the command line's --password"
-        return credential_of(request, username=username, value=self.password.reveal(), origin=origin)
-
-    def username(self, request: CredentialRequest) -> str | None:
-        return self.stated_username if request.repository == self.repository else None
-
-
-class GitHubCliSource(CredentialSource):
-    """`gh auth token`, for GitHub only. A missing, slow or logged-out gh has no credential."""
-
-    name = "gh auth token"
-
-    def __init__(self, run: Run = run) -> None:
-        self._run = run
-
-    def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
-        server = _GH_SERVERS.get(hostname_of(request.url))
-        if server is None:
-            return None
-        command = ["gh", "auth", "token", "--hostname", server]
-        try:
-            done = self._run(command, cwd=Path("/"), timeout=_GH_SECONDS)
-        except (OSError, TimeoutError) as error:
-            missing = isinstance(error, FileNotFoundError)
-            tell(self.name, "gh is not installed" if missing else "gh did not answer")
-            return None
-        if done.returncode != 0:
-            tell(self.name, f"gh is not logged in to {server}")
-            return None
-        return credential_of(
-            request,
-            username=request.username or TOKEN_USER,
-            value=done.stdout.strip(),
-            origin=self.name,
-            kind=CredentialKind.TOKEN,
-        )
 
 
 def default_chain(

@@ -1,4 +1,4 @@
-"""Logins to registries from `docker login` and `podman login`, for OCI repositories.
+"""Logins of other programs: those to registries of `docker login` and `podman login`, and that of `gh` to GitHub.
 
 https://docs.docker.com/reference/cli/docker/login/, https://github.com/docker/docker-credential-helpers
 """
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from publish_all import diagnoses
-from publish_all._process import Completed, run
+from publish_all._process import Completed, Run, run
 from publish_all._toml import table
-from publish_all.config.addresses import host_of, split
+from publish_all.config.addresses import host_of, hostname_of, split
 from publish_all.credentials.credential_source import (
     Credential,
     CredentialKind,
@@ -25,7 +25,7 @@ from publish_all.credentials.credential_source import (
     Tell,
     tell_nobody,
 )
-from publish_all.credentials.value import credential_of, refused
+from publish_all.credentials.value import TOKEN_USER, credential_of, refused
 from publish_all.errors import CredentialError
 
 SECONDS = 30.0
@@ -33,6 +33,8 @@ SECONDS = 30.0
 IDENTITY_USER = "<token>"
 """The user name of a helper's answer that is an identity token: a token server takes it in place of a password."""
 
+_GH_SECONDS = 5.0
+_GH_SERVERS = {"ghcr.io": "github.com", "api.github.com": "github.com"}
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NOT_FOUND = "credentials not found"
 _WHOLE = {"", "v1", "v2"}
@@ -155,3 +157,34 @@ def _parsed(text: str, where: str) -> Mapping[str, Any]:
 
 def _unreadable(where: str, why: str) -> CredentialError:
     return refused(diagnoses.FILE_UNREADABLE.found(f"{where} cannot be read: {why}.", where=where))
+
+
+class GitHubCliSource(CredentialSource):
+    """`gh auth token`, for GitHub only. A missing, slow or logged-out gh has no credential."""
+
+    name = "gh auth token"
+
+    def __init__(self, run: Run = run) -> None:
+        self._run = run
+
+    def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
+        server = _GH_SERVERS.get(hostname_of(request.url))
+        if server is None:
+            return None
+        command = ["gh", "auth", "token", "--hostname", server]
+        try:
+            done = self._run(command, cwd=Path("/"), timeout=_GH_SECONDS)
+        except (OSError, TimeoutError) as error:
+            missing = isinstance(error, FileNotFoundError)
+            tell(self.name, "gh is not installed" if missing else "gh did not answer")
+            return None
+        if done.returncode != 0:
+            tell(self.name, f"gh is not logged in to {server}")
+            return None
+        return credential_of(
+            request,
+            username=request.username or TOKEN_USER,
+            value=done.stdout.strip(),
+            origin=self.name,
+            kind=CredentialKind.TOKEN,
+        )

@@ -1,4 +1,4 @@
-"""Asks the user at the terminal, once for each repository."""
+"""Credentials of the user: from the command line, or asked for at the terminal, once for each repository."""
 
 from __future__ import annotations
 
@@ -31,6 +31,33 @@ class Ask(Protocol):
     """
 
     def __call__(self, question: str, *, hidden: bool) -> str: ...
+
+
+class Explicit(CredentialSource):
+    """`--username` and `--password` as given with `--repository`; either may be missing.
+
+    A user name alone is not a credential: the other sources are searched for that user.
+    """
+
+    name = "command line"
+
+    def __init__(
+        self, repository: str, *, username: str | None = None, password: Secret | None = None
+    ) -> None:
+        self.repository = repository
+        self.stated_username = username
+        self.password = password
+
+    def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
+        del tell
+        if request.repository != self.repository or self.password is None:
+            return None
+        username = self.stated_username or request.username or TOKEN_USER
+        origin = "the command line's --password"
+        return credential_of(request, username=username, value=self.password.reveal(), origin=origin)
+
+    def username(self, request: CredentialRequest) -> str | None:
+        return self.stated_username if request.repository == self.repository else None
 
 
 class PromptSource(CredentialSource):
