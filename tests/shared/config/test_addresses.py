@@ -59,7 +59,7 @@ def test_a_right_url(kind, url):
         (LEGACY, "https://x/ y", "white space"),
         (LEGACY, " https://x/", "white space"),
         (LEGACY, "https://x/\x1b[1m", "control characters"),
-        (LEGACY, "https://x/{nmae}/", "{nmae} is not a placeholder; did you mean 'name'?"),
+        (LEGACY, "https://x/{nmae}/", "{nmae} is not a placeholder"),
         (LEGACY, "https://x/{}/", "is not a placeholder"),
         (OCI, "http://ghcr.io/x", "must be https"),
         (OCI, "file:///x", 'kind = "directory"'),

@@ -101,7 +101,7 @@ def test_the_store_is_asked_by_the_name_under_which_docker_has_stored(source_of,
 
 def test_a_helper_that_is_not_installed_is_told(source_of, team, misses):
     source = source_of({"credHelpers": {HARBOR: "gcloud"}})
-    assert misses(source, team) == {"docker login": "docker-credential-gcloud is not installed"}
+    assert misses(source, team)["docker-credential-gcloud"] == "not installed"
 
 
 def test_the_name_of_a_helper_is_no_path(source_of, team):

@@ -11,7 +11,6 @@ from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 from publish_all import _urls
-from publish_all.config.reading import did_you_mean
 
 PLACEHOLDERS = ("owner", "repository", "name")
 
@@ -108,8 +107,9 @@ def text_problem(url: str) -> str | None:
         return "contains white space or control characters"
     for name in _PLACEHOLDER.findall(url):
         if name not in PLACEHOLDERS:
-            known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-            return f"{{{name}}} is not a placeholder{did_you_mean(name, PLACEHOLDERS)} (valid placeholders: {known})"
+            return (
+                f"{{{name}}} is not a placeholder (valid placeholders: {{owner}}, {{repository}}, {{name}})"
+            )
     return None
 
 

@@ -385,44 +385,28 @@ PROJECT = (
 # --- other tools' tables
 
 
-def _typed(read: Reader, *keys: str) -> dict[str, Reader]:
-    return dict.fromkeys(keys, read)
-
-
-_anything = items(lambda found: found)
-
-_SHAPE: Mapping[str, Any] = {
-    "dependency-groups": table,
-    "project": {
-        **_typed(text(), "name", "version"),
-        **_typed(texts(), "dynamic", "dependencies", "classifiers", "keywords"),
-        **_typed(table, "scripts", "gui-scripts", "entry-points", "urls"),
-        "optional-dependencies": mapping(texts()),
-    },
-    "build-system": {"requires": texts(), "build-backend": text()},
-    "tool": {
-        "poetry": {
-            **_typed(text(), "name", "version"),
-            **_typed(_anything, "packages", "include", "exclude", "classifiers", "keywords", "authors"),
-            **_typed(table, "dependencies", "extras", "group", "scripts", "plugins", "urls"),
-        }
-    },
+_SHAPE: Mapping[Reader, str] = {
+    text(): "project.name project.version build-system.build-backend tool.poetry.name tool.poetry.version",
+    texts(): "project.dynamic project.dependencies project.classifiers project.keywords build-system.requires",
+    mapping(texts()): "project.optional-dependencies",
+    items(
+        lambda found: found
+    ): "tool.poetry.packages tool.poetry.include tool.poetry.exclude tool.poetry.classifiers "
+    "tool.poetry.keywords tool.poetry.authors",
+    table: "dependency-groups project build-system tool tool.poetry project.scripts project.gui-scripts "
+    "project.entry-points project.urls tool.poetry.dependencies tool.poetry.extras tool.poetry.group "
+    "tool.poetry.scripts tool.poetry.plugins tool.poetry.urls",
 }
+"""Readers of keys that publish-all reads in tables of other tools, by the types in the specifications of the tools."""
 
 
 def check_shape(pyproject: Mapping[str, Any], problems: Problems) -> None:
-    """Report keys of other tools' tables whose type differs from the specification of the tool.
-
-    Only keys that publish-all reads are checked.
-    """
-    _check(Value(pyproject, (), problems), _SHAPE)
-
-
-def _check(found: Value, shape: Mapping[str, Any]) -> None:
-    stated = table(found)
-    for key, read in shape.items():
-        if key in stated:
-            if isinstance(read, dict):
-                _check(found.at(key), read)
-            else:
-                read(found.at(key))
+    """Report keys of other tools' tables that have another type than the tool specifies."""
+    for read, paths in _SHAPE.items():
+        for path in paths.split():
+            *above, key = path.split(".")
+            if key in toml_table(pyproject, *above):
+                found = Value(pyproject, (), problems)
+                for each in (*above, key):
+                    found = found.at(each)
+                read(found)

@@ -64,18 +64,13 @@ class DockerSource(CredentialSource):
     def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
         if not request.config.kind.registry:
             return None
-        outcome = f"no login to {host_of(request.url)}"
         for where, config in self._tables():
-            for origin, login in self._logins(config, where, request.url):
-                if isinstance(login, str):
-                    outcome = login
-                    continue
-                username, secret = login
+            for origin, (username, secret) in self._logins(config, where, request.url, tell):
                 kind = CredentialKind.TOKEN if username == IDENTITY_USER else None
                 found = credential_of(request, username=username, value=secret, origin=origin, kind=kind)
                 if found is not None:
                     return found
-        tell(self.name, outcome)
+        tell(self.name, f"no login to {host_of(request.url)}")
         return None
 
     def _tables(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -92,12 +87,9 @@ class DockerSource(CredentialSource):
             yield str(path), _parsed(text, str(path))
 
     def _logins(
-        self, config: Mapping[str, Any], where: str, url: str
-    ) -> Iterator[tuple[str, tuple[str, str] | str]]:
-        """The logins of a configuration for the registry: from its helper, from the common store, from the file itself.
-
-        A login is a user name and a secret; a text in its place says why a helper has none.
-        """
+        self, config: Mapping[str, Any], where: str, url: str, tell: Tell
+    ) -> Iterator[tuple[str, tuple[str, str]]]:
+        """The logins (user name and secret) for the registry: from its helper, from the common store, from the file itself."""
         host = host_of(url)
         auths = table(config, "auths")
         keys = [key for key in auths if host_of(key) == host and split(key).path.strip("/") in _WHOLE]
@@ -105,9 +97,12 @@ class DockerSource(CredentialSource):
         store = [(config.get("credsStore"), key) for key in keys or [host]]
         for helper, key in (*own[:1], *store):
             if isinstance(helper, str) and _HELPER.fullmatch(helper):
-                login = self._ask_helper(f"docker-credential-{helper}", key)
-                if login is not None:
-                    yield f"docker-credential-{helper} ({where})", login
+                program = f"docker-credential-{helper}"
+                login = self._ask_helper(program, key)
+                if isinstance(login, str):
+                    tell(program, login)
+                elif login is not None:
+                    yield f"{program} ({where})", login
         for login in filter(None, map(_written, map(auths.get, keys))):
             yield where, login
 
@@ -116,17 +111,17 @@ class DockerSource(CredentialSource):
         try:
             done = self._ask([program, "get"], key, cwd=Path("/"), timeout=SECONDS)
         except FileNotFoundError:
-            return f"{program} is not installed"
+            return "not installed"
         except (OSError, TimeoutError):
-            return f"{program} did not answer"
+            return "did not answer"
         if done.returncode != 0:
             nothing = _NOT_FOUND in done.stdout + done.stderr
-            return None if nothing else f"{program} failed with {done.returncode}"
+            return None if nothing else f"failed with {done.returncode}"
         try:
             answer = json.loads(done.stdout)
             return str(answer["Username"]), str(answer["Secret"])
         except (ValueError, KeyError, TypeError):
-            return f"{program} gave an invalid answer"
+            return "gave an invalid answer"
 
 
 def _written(entry: object) -> tuple[str, str] | None:
