@@ -271,7 +271,7 @@ REFUSALS = {
     "invalid-pending-publisher": "already exists",
     "invalid-token": "token.actions.githubusercontent.com",
     "not-enabled": "has disabled trusted publishing",
-    "invalid-payload": "did not understand",
+    "invalid-payload": "a proxy changes requests",
     "invalid-reuse-token": "used before",
 }
 

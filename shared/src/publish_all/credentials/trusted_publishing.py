@@ -64,30 +64,14 @@ ATTEMPTS = 3
 _AUDIENCE_ATTEMPTS = 2  # asked in preflight, which must report an unreachable server soon
 _RETRYABLE = frozenset({429, 500, 502, 503, 504})
 _OWN_AUDIENCES = {"pypi": PYPI_HOSTS, "testpypi": TESTPYPI_HOSTS}
-_ISSUERS = (
-    "PyPI accepts identities of GitHub Actions, gitlab.com, Google Cloud and ActiveState. "
-    "On other services, publish with a token: `--auth token`."
-)
-_EXPIRED = (
-    "Identity tokens expire after minutes, and GitLab gives one for the whole job: publish in a separate job, soon after "
-    "it starts. If the token is new, check the clock of the CI runner."
-)
-_REFUSALS = {
-    "invalid-payload": (
-        "did not understand the request for a token: {said}.",
-        "Check whether a proxy changes requests. If there is none, please report this.",
-    ),
-    "not-enabled": ("has disabled trusted publishing, or this CI service, for now: {said}.", ""),
-    "invalid-token": (
-        "does not accept the identity of this job (issuer {issuer}): {said}.",
-        _ISSUERS,
-    ),
-    "invalid-reuse-token": (
-        "reports that the identity token was used before. Each can be used once.",
-        "The CI service gives one identity token for the whole job: publish in separate jobs.",
-    ),
+_HINTS = {
+    "invalid-payload": "Check whether a proxy changes requests. If there is none, please report this.",
+    "not-enabled": "The index has disabled trusted publishing, or this CI service, for now.",
+    "invalid-token": "PyPI accepts GitHub Actions, gitlab.com, Google Cloud and ActiveState. On others, use `--auth token`.",
+    "expired": "The identity token of this job has expired. Publish in a separate job, soon after it starts.",
+    "invalid-reuse-token": "The identity token was used before. If the job has only one, publish in separate jobs.",
 }
-"""The message for each code of a refusal, after the repository's name, and the hint."""
+"""What to do about some codes of refusals. `expired` is an `invalid-token` that says so."""
 
 
 class TrustedPublishingSource(CredentialSource):
@@ -403,19 +387,13 @@ def explain(
         message = (
             f"A pending publisher matches this job, but its project already exists at {request.repository}."
         )
-    elif code == "invalid-token" and "expired" in said.lower():
-        message = (
-            f"{request.repository} ({base}) reports that the identity token of this job has expired: {said}."
-        )
-        hint, again = _EXPIRED, True
     else:
-        text, hint = _REFUSALS.get(code, ("answered {status} to a request for a token: {said}.", ""))
-        text = text.format(
-            said=said or "no reason given",
-            status=answer.status,
-            issuer=plain(token.claim("iss")) or "unknown",
-        )
-        message = f"{request.repository} ({base}) {text}"
+        if code == "invalid-token" and "expired" in said.lower():
+            code, again = "expired", True
+        issuer = plain(token.claim("iss")) or "unknown issuer"
+        reason = f"{said or 'no reason given'} ({code or f'HTTP status {answer.status}'})"
+        message = f"{base} gave no token for the identity of this job ({issuer}): {reason}."
+        hint = _HINTS.get(code, "")
     return refused(diagnosis.found(message, where=where, hint=hint)), again
 
 
