@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from publish_all.config.folders import Folders, HostFolders
-from publish_all.config.load import own_origins, parse_toml
+from publish_all.config.load import file_origins, parse_toml
 from publish_all.config.model import ProjectConfig
 from publish_all.config.parse import parse_project
 from publish_all.errors import ConfigurationError
@@ -21,7 +21,7 @@ def parse() -> Parse:
 
     def parse(text: str) -> ProjectConfig:
         values = parse_toml(text, Path("pyproject.toml"))
-        return parse_project(values, root=Path("/project"), origins=own_origins(text))
+        return parse_project(values, root=Path("/project"), origins=file_origins(text, "pyproject.toml"))
 
     return parse
 

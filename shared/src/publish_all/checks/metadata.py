@@ -232,13 +232,8 @@ def _licences(opened: Opened) -> Iterator[str]:
     if metadata.get("License-Expression") and any(each.strip() for each in metadata.get("License", ())):
         yield "License and License-Expression are both stated; PyPI takes only one of them"
     # PEP 639: metadata 2.4 says where they lie; before that the field is setuptools' own.
-    stated = metadata.get("License-File", ())
-    if (
-        not stated
-        or not opened.readable
-        or not knows_licence_files(opened.distribution.header("Metadata-Version") or "")
-    ):
-        return
+    known_field = knows_licence_files(opened.distribution.header("Metadata-Version") or "")
+    stated = metadata.get("License-File", ()) if known_field and opened.readable else ()
     held = {each.name.removeprefix("./").partition("/")[2] for each in opened.members}
     prefix = "licenses/" if opened.is_wheel else ""
     lacking = [each for each in stated if prefix + each.strip() not in held]

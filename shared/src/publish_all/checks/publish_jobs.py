@@ -26,6 +26,7 @@ _BUILDS = re.compile(
     rf"\b(?:(?:publish-all|hatch|uv|pdm){_OPTIONS}build|poetry{_OPTIONS}build(?:-all)?)\b|\s-m\s+build\b"
 )
 _OWN = re.compile(rf"publish-all{_OPTIONS}publish|poetry{_OPTIONS}publish-all")
+_EXPRESSION = re.compile(r"\$\{\{.{0,500}?\}\}", re.DOTALL)
 _BETWEEN = re.compile(r"\n|&&|;")
 _NAMED = re.compile(r"(?:\s-r|--repository)[=\s]+['\"]?([A-Za-z0-9_.-]+)")
 _ACTION = "pypa/gh-action-pypi-publish"
@@ -47,7 +48,6 @@ class PublishJob:
     job: Job
     repositories: tuple[str, ...] | None
     has_token: bool
-    builds: bool
 
     @property
     def where(self) -> str:
@@ -85,7 +85,6 @@ def publish_jobs(workflow: Workflow) -> Iterator[PublishJob]:
                 job=job,
                 repositories=tuple(dict.fromkeys(named)) or None,
                 has_token=any(_has_token(each, job, workflow) for each in steps),
-                builds=any(map(_builds, job.steps)),
             )
 
 
@@ -111,9 +110,7 @@ def _builds(step: Step) -> bool:
 def _commands(step: Step) -> str:
     """What a step runs, without comments, and with `${{}}` for each expression, in which && is an operator."""
     lines = (line for line in (step.run or "").splitlines() if not line.lstrip().startswith("#"))
-    first, *others = re.sub(r"\\\n\s*", " ", "\n".join(lines)).split("${{")
-    rest = (each.partition("}}") for each in others)
-    return first + "".join(f"${{{{}}}}{after}" if end else f"${{{{{inner}" for inner, end, after in rest)
+    return _EXPRESSION.sub("${{}}", re.sub(r"\\\n\s*", " ", "\n".join(lines)))
 
 
 def _uploads(step: Step) -> str:
@@ -161,7 +158,8 @@ def workflow_findings(
             yield from _identity(each)
         for permission in dict.fromkeys(kind for name, kind in writes.items() if each.goes_to(name, default)):
             yield from _permission(each, permission)
-        for step in each.job.steps if from_git and each.builds else ():
+        builds = from_git and any(map(_builds, each.job.steps))
+        for step in each.job.steps if builds else ():
             if step.action == "actions/checkout" and step.inputs.get("fetch-depth", "1") != "0":
                 yield known.SHALLOW_CLONE.found(
                     f"The job {each.job.key} builds from a clone of one commit, and the version is counted from tags.",

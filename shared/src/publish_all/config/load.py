@@ -80,7 +80,9 @@ def load_project(directory: Path, members: Sequence[str] | None = None) -> Proje
 def _read(path: Path, file: str | None = None) -> ProjectConfig:
     text = read_text(path)
     name = file or str(path)
-    return parse_project(parse_toml(text, path), root=path.parent, file=name, origins=own_origins(text, name))
+    # Without settings of ours, no lines are needed.
+    origins = file_origins(text, name) if TABLE[1] in text else EMPTY
+    return parse_project(parse_toml(text, path), root=path.parent, file=name, origins=origins)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -116,13 +118,6 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
 def file_origins(text: str, file: str) -> Mapping[str, str]:
     """`file:line` of each key of a TOML file, by its dotted path."""
     return MappingProxyType({dotted(key): f"{file}:{line}" for key, line in key_lines(text).items()})
-
-
-def own_origins(text: str, file: str = PYPROJECT) -> Mapping[str, str]:
-    """As `file_origins`, for a pyproject.toml; empty if it has no settings of ours, which is fast."""
-    if TABLE[1] not in text:
-        return EMPTY
-    return file_origins(text, file)
 
 
 def key_lines(text: str) -> Mapping[tuple[str, ...], int]:

@@ -144,10 +144,8 @@ class CredentialChain:
         if failures and entry.credential is None:
             if isinstance(failures[0], RepositoryError):
                 raise failures[0]  # the index is down, so nothing is wrong with the credential
-            errors = [replace(finding, severity=Severity.ERROR) for finding in findings]
-            raise CredentialError(failures[0].message, hint=failures[0].hint, findings=errors) from failures[
-                0
-            ]
+            first, errors = failures[0], [replace(finding, severity=Severity.ERROR) for finding in findings]
+            raise CredentialError(first.message, hint=first.hint, findings=errors) from first
         for finding in findings:
             if finding.severity is Severity.ERROR:
                 self._listener(Found(finding=replace(finding, severity=Severity.WARNING)))
@@ -176,7 +174,7 @@ class CredentialChain:
         if not is_confidential(request.url):
             url = without_user(request.url)
             message = (
-                f"The credential from {credential.origin} is not sent to {url}, because the URL is not https."
+                f"The credential from {credential.origin} is not sent to {url}, because it is not https."
             )
             findings.insert(0, Diagnosis("PA308").found(message, where=url))
         errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
@@ -226,12 +224,8 @@ def explain_missing(request: CredentialRequest, trace: Sequence[TraceEntry]) -> 
     )
     if hostname_of(url) == "ghcr.io":
         hint = GIVE_GITHUB_CREDENTIAL
-    finding = diagnoses.CREDENTIAL_MISSING.found(
-        f"No credential found for {repository} ({url}).{' Searched:' if looked else ''}{looked}",
-        where=url,
-        hint=hint,
-    )
-    return refused(finding)
+    message = f"No credential found for {repository} ({url}).{' Searched:' if looked else ''}{looked}"
+    return refused(diagnoses.CREDENTIAL_MISSING.found(message, where=url, hint=hint))
 
 
 def _key(request: CredentialRequest) -> tuple[str, ...]:

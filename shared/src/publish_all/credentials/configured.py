@@ -94,10 +94,8 @@ class EnvironmentSource(CredentialSource):
                     found = self._value(variable, name, user, request)
                     if found is not None:
                         return found
-                    ours = variable.tool in {
-                        Tool.PUBLISH_ALL,
-                        Tool.GITHUB,
-                    }  # of others, only variables that are set matter
+                    # Of other tools, only variables that are set matter.
+                    ours = variable.tool in (Tool.PUBLISH_ALL, Tool.GITHUB)
                     if ours and self._tools.variable(name) is None:
                         tell(f"environment variable {name}", "not set")
                 elif self._tools.variable(name) is not None:

@@ -129,6 +129,9 @@ class KeyringSource(CredentialSource):
     def _places(self, request: CredentialRequest) -> Iterator[Place]:
         """The questions for a request, in order."""
         stated = request.username
+        users: tuple[str | None, ...] = (stated, TOKEN_USER)
+        if stated is None:  # any user; on PyPI its one user first
+            users = (TOKEN_USER, None) if is_pypi(request.url) else (None, TOKEN_USER)
         for address in request.addresses if request.project is not None else ():
             service = project_service(address, request.project or "")
             yield from (Place(service, user) for user in (stated, TOKEN_USER) if user is not None)
@@ -143,8 +146,8 @@ class KeyringSource(CredentialSource):
             # A URL may have been stored with the slash at its end or without it.
             for service in (address, address.rstrip("/") + "/", address.rstrip("/")):
                 yield from (Place(service, user) for user in hatch if stated is None and user)
-                yield from _users_at(service, request)
-        yield from _users_at(host_of(request.url), request)
+                yield from (Place(service, user) for user in users)
+        yield from (Place(host_of(request.url), user) for user in users)
 
     def _of(self, tool: Tool) -> list[ToolRepository]:
         return [each for each in self._tools.entries if each.tool is tool and not each.of_project]
@@ -213,17 +216,6 @@ class KeyringSource(CredentialSource):
                 told = True
                 self._listener(Note(message=f"Waiting for the keyring {backend} (at most {limit:g} s)."))
         return True
-
-
-def _users_at(service: str, request: CredentialRequest) -> Iterator[Place]:
-    """The users to ask for: the configured user, else any user (on PyPI only its one user), else the usual one."""
-    if request.username is not None:
-        yield Place(service, request.username)
-    elif not is_pypi(request.url):
-        yield Place(service, None)
-    yield Place(service, TOKEN_USER)
-    if request.username is None:
-        yield Place(service, None)
 
 
 def _first(backend: Backend, made_for: Place, places: tuple[Place, ...]) -> _Answer | tuple[()]:

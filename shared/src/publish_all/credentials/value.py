@@ -15,8 +15,6 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import islice
 
 from packaging.utils import canonicalize_name
 
@@ -39,7 +37,7 @@ from publish_all.findings import Finding
 TOKEN_USER = "__token__"  # noqa: S105 - the user name that goes with every API token of PyPI
 
 _MAX_LENGTH = 16 * 1024
-_MAX_CAVEATS = 64
+_MAX_PACKETS = 200
 _PREFIX = "pypi-"
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 _WRAPPED_USER = "_json_key_base64"
@@ -252,33 +250,25 @@ def describe(secret: Secret) -> str:
 def _parts(packed: bytes) -> tuple[str, list[bytes]]:
     """Location and caveat identifiers of a macaroon v2; raises `ValueError` or `LookupError` for other data.
 
-    The format (libmacaroons, doc/format.txt): a version byte 2, then packets of type, length and
-    data; type 0 without a length ends a section; sections are the header, each caveat, and, after an
-    empty one, the signature.
+    The format (libmacaroons, doc/format.txt): a version byte 2, then packets of type, length and data; type 0 without a
+    length ends a section. The sections are the header (location 1, identifier 2), each caveat (identifier 2), and, after
+    an empty one, the signature 6.
     """
     stream = io.BytesIO(packed[1:])
-    header = _section(stream)
-    caveats = [*islice(iter(partial(_section, stream), {}), _MAX_CAVEATS)]
-    kind, signature = _packet(stream)
-    if packed[0] != 2 or kind != 6 or len(signature) != 32 or 2 not in header:
+    packets: list[tuple[int, bytes]] = []
+    while (kind := stream.read(1)) and len(packets) < _MAX_PACKETS:
+        length = 0
+        for shift in range(0, 28, 7) if kind[0] else ():
+            byte = stream.read(1)[0]
+            length |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+        packets.append((kind[0], stream.read(length)))
+    (first, location), (last, signature) = packets[0], packets[-1]
+    _, *caveats = [data for kind, data in packets if kind == 2]
+    if packed[0] != 2 or first != 1 or last != 6 or len(signature) != 32:
         raise ValueError("not a macaroon of version 2 with its signature")
-    return header[1].decode("ascii"), [caveat[2] for caveat in caveats]
-
-
-def _section(stream: io.BytesIO) -> dict[int, bytes]:
-    return dict(iter(partial(_packet, stream), (0, b"")))
-
-
-def _packet(stream: io.BytesIO) -> tuple[int, bytes]:
-    """The type and the data of the next packet, or the part of it that exists: a truncated token has no signature."""
-    kind = stream.read(1)[0]
-    length = 0
-    for shift in range(0, 28, 7) if kind else ():
-        byte = stream.read(1)[0]
-        length |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            break
-    return kind, stream.read(length)
+    return location.decode("ascii"), caveats
 
 
 def _with_limits(location: str, caveats: Iterable[bytes]) -> PyPIToken:
