@@ -33,11 +33,11 @@ from publish_all.commands.scaffold.pyproject import with_settings
 from publish_all.commands.scaffold.tool_source import PLUGIN
 from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.kinds import upload_url_problem
+from publish_all.config.load import label
 from publish_all.config.model import EMPTY, VersionSource
 from publish_all.config.reading import nearest
 from publish_all.config.rules import name_problem
 from publish_all.config.workflows import FOLDER
-from publish_all.config.load import label
 from publish_all.errors import UsageError
 from publish_all.version.git import tag_version
 from publish_all.version.static import static_version
