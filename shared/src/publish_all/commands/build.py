@@ -20,9 +20,8 @@ from publish_all.builders.manifest import read_manifest, write_manifest
 from publish_all.builders.variables import for_project_code, not_passed
 from publish_all.commands.context import Runtime, project_variants, project_version
 from publish_all.commands.state import state_of
-from publish_all.config.load import load_project
+from publish_all.config.load import label, load_project
 from publish_all.config.model import ProjectConfig
-from publish_all.config.load import label
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore

@@ -23,9 +23,9 @@ from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import Prepared, prepare
 from publish_all.commands.state import state_of
 from publish_all.config.builtin import FIXED, canonical
+from publish_all.config.load import label
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource
 from publish_all.config.workflows import Workflows, read_workflows
-from publish_all.config.load import label
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Listener, ignore

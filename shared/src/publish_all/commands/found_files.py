@@ -23,8 +23,8 @@ from publish_all.commands.context import Runtime, project_variants
 from publish_all.commands.destinations import open_connection
 from publish_all.commands.files import FoundFiles, PublishOptions
 from publish_all.commands.state import state_of
-from publish_all.config.model import ProjectConfig
 from publish_all.config.load import label, names_of
+from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import release_of
 from publish_all.distributions.read import read_distribution

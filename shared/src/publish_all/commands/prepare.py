@@ -20,8 +20,8 @@ from publish_all.commands.context import project_version
 from publish_all.commands.files import FoundFiles, PublishOptions, named_files
 from publish_all.config.addresses import host_of
 from publish_all.config.builtin import canonical
-from publish_all.config.model import Pin, ProjectConfig
 from publish_all.config.load import names_of
+from publish_all.config.model import Pin, ProjectConfig
 from publish_all.diagnoses import TAG_ELSEWHERE, Diagnosis
 from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
