@@ -183,28 +183,21 @@ def _permission(each: PublishJob, permission: str) -> Iterator[Finding]:
 
 
 def _identity(each: PublishJob) -> Iterator[Finding]:
-    key, where, workflow = each.job.key, each.where, each.workflow
+    workflow, key, name = each.workflow, each.job.key, each.workflow.path.name
     if workflow.permission(each.job, "id-token") != "write":
         yield known.NO_PERMISSION_FOR_IDENTITY.found(
             f"The job {key} publishes without a token and may not ask for an identity either.",
-            where=where,
+            where=each.where,
             hint="Add to the job (not to its steps):\n  permissions:\n    id-token: write\n    contents: read",
         )
     if "pull_request_target" in workflow.triggers:
-        yield known.IDENTITY_SUSPICIOUS.found(
-            "The workflow runs on pull_request_target, which PyPI refuses, since it runs for anybody's pull request.",
-            where=where,
-            hint="Publish on push of a tag, on release, or on workflow_dispatch.",
-        )
+        message = "The workflow runs on pull_request_target, which PyPI refuses, since it runs for anybody's pull request."
+        hint = "Publish on push of a tag, on release, or on workflow_dispatch."
+        yield known.IDENTITY_SUSPICIOUS.found(message, where=each.where, hint=hint)
     if "workflow_call" in workflow.triggers:
-        name = workflow.path.name
-        yield known.IDENTITY_SUSPICIOUS.found(
-            f"The job {key} is in a reusable workflow: its publisher must name {name}, and no workflow of another "
-            "repository can use it to publish.",
-            where=where,
-            hint=f"Register {name} as the workflow name, not the workflow that calls it.",
-        )
+        message = f"The job {key} is in a reusable workflow, which workflows of other repositories cannot use to publish."
+        hint = f"Register {name} as the workflow name, not the workflow that calls it."
+        yield known.IDENTITY_SUSPICIOUS.found(message, where=each.where, hint=hint)
     if each.job.environment is None:
-        yield Diagnosis("PA151").found(
-            f"The job {key} publishes with trusted publishing and names no environment.", where=where
-        )
+        message = f"The job {key} publishes with trusted publishing and names no environment."
+        yield Diagnosis("PA151").found(message, where=each.where)
