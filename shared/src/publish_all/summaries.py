@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from publish_all.findings import Finding, Severity
+from publish_all.findings import Finding
 from publish_all.results import CheckSummary, Explanation, FileState, PublishReport
 
 
@@ -39,10 +39,6 @@ class PlanReport:
     files: tuple[PlannedFile, ...]
     findings: tuple[Finding, ...] = ()
     exit_code: int = 0
-
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        return tuple(each for each in self.findings if each.severity is Severity.ERROR)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -145,16 +145,11 @@ class FallbackSource(IndexSource):
             raise ServeError(error.message, hint=error.hint) from error
         if reply.status == 404:
             return None
-        if reply.status in {401, 403}:
+        if reply.status != 200:
             # An index in a storage bucket, such as PyTorch's, answers 403 for what it does not have. So one that
             # refuses does not hide what another fallback has.
-            raise ServeError(
-                f"{shown_url(url)} answers {reply.status}: the project is not there, or takes a user name and password",
-                status=403,
-                hint="If it takes them, write them into the URL of this index: https://USER:PASSWORD@HOST/simple/.",
-            )
-        if reply.status != 200:
-            raise ServeError(f"{shown_url(url)} answers {reply.status}")
+            status = 403 if reply.status in {401, 403} else 502
+            raise ServeError(f"{shown_url(url)} answers {reply.status}", status=status)
         try:
             page = parse_project(reply.body, content_type=reply.content_type, url=reply.url)
         except PageError as error:

@@ -32,10 +32,6 @@ class GitHubReporter(Reporter):
         self._main.listener(event)
         super().listener(event)
 
-    def release(self) -> None:
-        self._main.release()
-        super().release()
-
     def close(self) -> None:
         self._main.close()
 
