@@ -7,7 +7,7 @@ files are changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from poetry.console.exceptions import PoetryConsoleError
 from poetry.plugins.application_plugin import ApplicationPlugin
 
 if TYPE_CHECKING:
-    from cleo.commands.command import Command
     from cleo.events.console_command_event import ConsoleCommandEvent
     from cleo.events.event import Event
     from cleo.events.event_dispatcher import EventDispatcher
@@ -33,13 +32,12 @@ class PublishAllPlugin(ApplicationPlugin):
     """Registers `poetry publish-all`, its sub-commands, and `poetry build-all`."""
 
     def activate(self, application: Application) -> None:
-        from publish_all.cli.registry import COMMANDS
+        from publish_all.cli.registry import COMMANDS, load
 
-        register = application.command_loader.register_factory
-        register("publish-all", _factory("publish", "publish-all"))
-        register("build-all", _factory("build", "build-all"))
-        for name in COMMANDS:
-            register(f"publish-all {name}", _factory(name, f"publish-all {name}"))
+        names = {f"publish-all {name}": name for name in COMMANDS}
+        names |= {"publish-all": "publish", "build-all": "build"}
+        for as_name, name in names.items():
+            application.command_loader.register_factory(as_name, partial(load, name, as_name=as_name))
         self._listen(application)
 
     def _listen(self, application: Application) -> None:
@@ -117,12 +115,3 @@ def _set_version(application: Application, event: ConsoleCommandEvent) -> int:
     else:
         event.io.write_line(f"Bumping version from <b>{package.pretty_version}</> to <fg=green>{new}</>")
     return 0
-
-
-def _factory(name: str, as_name: str) -> Callable[[], Command]:
-    def make() -> Command:
-        from publish_all.cli.registry import load
-
-        return load(name, as_name=as_name)
-
-    return make

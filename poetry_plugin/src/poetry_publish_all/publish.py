@@ -17,8 +17,6 @@ from publish_all.errors import ConfigurationError, PublishAllError
 
 if TYPE_CHECKING:
     from cleo.events.console_command_event import ConsoleCommandEvent
-    from cleo.io.inputs.input import Input
-    from poetry.config.config import Config
     from poetry.console.application import Application
 
 FAILED = 1
@@ -36,7 +34,8 @@ def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int
     own = (
         "https://upload.pypi.org/legacy/" if name == "pypi" else poetry.config.get(f"repositories.{name}.url")
     )
-    if own is not None and _has_credential(poetry.config, name, io.input):
+    known = (poetry.config.get(f"{key}.{name}") for key in ("pypi-token", "http-basic"))
+    if own is not None and (io.input.option("password") or any(known)):
         return None
     try:
         url, credential = repository_for_poetry(
@@ -93,8 +92,3 @@ def _publish_instead(application: Application, event: ConsoleCommandEvent, name:
         ),
     )
     return min(command.run_with(event.io, options), FAILED)
-
-
-def _has_credential(config: Config, name: str, given: Input) -> bool:
-    stated = given.option("password") or config.get(f"pypi-token.{name}") or config.get(f"http-basic.{name}")
-    return bool(stated)
