@@ -24,7 +24,6 @@ from cleo.formatters.formatter import Formatter
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 from cleo.io.io import IO
-from cleo.io.outputs.buffered_output import BufferedOutput
 from cleo.io.outputs.output import Type as OutputType
 from cleo.io.outputs.output import Verbosity
 from cleo.io.outputs.stream_output import StreamOutput
@@ -141,13 +140,11 @@ class UseCaseCommand(Command, ABC):
         from publish_all.diagnoses import findings_of
 
         if self.io.is_debug():
-            from cleo.ui.exception_trace import ExceptionTrace
+            import traceback
 
             from publish_all.reporting.text import shown
 
-            trace = BufferedOutput(self.io.error_output.verbosity)
-            ExceptionTrace(error).render(trace)
-            self.io.write_error(shown(trace.fetch()), type=OutputType.RAW)
+            self.io.write_error(shown("".join(traceback.format_exception(error))), type=OutputType.RAW)
         error.findings = findings_of(error)
         self.reporter.error(error)
         return error.exit_code

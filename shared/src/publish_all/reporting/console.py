@@ -62,7 +62,7 @@ class ConsoleReporter(Reporter):
         self._live.stop()
         own = _DOCTOR_STYLES if isinstance(result, DoctorReport | Explanation) else {}
         self._print(self._out, result_lines(result), own)
-        self.write_lines(closing_lines(result, self._shown))
+        self.write_lines(closing_lines(result))
 
     def error(self, error: PublishAllError) -> None:
         self._live.stop()

@@ -65,9 +65,6 @@ class JsonReporter(Reporter):
         for line in error_lines(error):
             self._err.write(shown(line) + "\n")
 
-    def close(self) -> None:
-        self._out.flush()
-
     def _end(self, value: Mapping[str, Any]) -> None:
         """Write the final object. There is one: an error that follows on a result is told in words only."""
         if not self._ended:

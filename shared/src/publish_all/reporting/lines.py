@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from publish_all import events, results
-from publish_all.findings import Finding
 from publish_all.reporting.text import aligned, clean, count, duration, size
 
 if TYPE_CHECKING:  # a publish needs none of the others
@@ -67,13 +66,13 @@ def _words(event: events.Event, *, verbose: bool) -> tuple[str, str] | None:
             return None
 
 
-def closing_lines(result: Result, shown: Iterable[Finding]) -> Iterator[str]:
-    """The last lines on stderr after a result; `shown` are the findings above."""
+def closing_lines(result: Result) -> Iterator[str]:
+    """The last lines on stderr after a result."""
     if isinstance(result, results.PublishReport):
         return _not_complete(result) if not result.complete else iter(())
     from publish_all.reporting.summary_lines import after_dry_run
 
-    return after_dry_run(result, shown)
+    return after_dry_run(result)
 
 
 def _not_complete(report: results.PublishReport) -> Iterator[str]:

@@ -95,14 +95,10 @@ class PlainReporter(Reporter):
 
     def show(self, result: Result) -> None:
         _write(self.out, result_lines(result))
-        self.write_lines(closing_lines(result, self._shown))
+        self.write_lines(closing_lines(result))
 
     def write_lines(self, lines: Iterable[str]) -> None:
         _write(self.err, lines)
-
-    def close(self) -> None:
-        self.err.flush()
-        self.out.flush()
 
 
 def _write(stream: TextIO, lines: Iterable[str]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from publish_all.findings import Finding, Severity
+from publish_all.findings import Finding
 from publish_all.reporting.text import LABELS, aligned, clean, count, duration, size
 from publish_all.results import CheckSummary, Explanation
 from publish_all.summaries import BuildSummary, DoctorReport, Listing, PlanReport, Result
@@ -39,12 +39,10 @@ def summary_lines(
             return aligned([[each.upper() for each in result.columns], *result.rows])
 
 
-def after_dry_run(result: Result, shown: Iterable[Finding]) -> Iterator[str]:
+def after_dry_run(result: Result) -> Iterator[str]:
     """What there is to say on stderr after a dry run that found nothing against a publish; else nothing."""
     if isinstance(result, PlanReport) and not result.exit_code:
-        warnings = sum(each.severity is Severity.WARNING for each in shown)
-        above = f" ({count(warnings, 'warning')} above)" if warnings else ""
-        yield f"Dry run: nothing was uploaded{above}. To publish, run it without --dry-run."
+        yield "Dry run: nothing was uploaded. To publish, run it without --dry-run."
 
 
 def _plan_lines(report: PlanReport) -> Iterator[str]:
