@@ -121,7 +121,7 @@ def test_text_of_others_is_no_command_for_github_actions():
     assert not any(line.lstrip().startswith("::") or "##[" in line for line in said.splitlines())
 
 
-def test_a_dry_run_ends_with_how_many_warnings_are_above():
+def test_a_dry_run_ends_with_what_it_did_not_do():
     streams = Streams()
     streams.reporter.listener(Found(finding=replace(samples.REFUSED, severity=Severity.WARNING)))
     streams.reporter.show(PlanReport(files=()))
