@@ -245,8 +245,6 @@ def test_does_not_write_over_what_is_not_a_site_of_ours(tmp_path: Path, options:
     (other / "simple").mkdir(parents=True)
     with pytest.raises(UsageError, match="contains files"):
         write_site(tmp_path, other, (), options)
-    with pytest.raises(UsageError, match="is the repository 'local' itself"):
-        write_site(tmp_path, tmp_path / "home/index", (), options)
     with pytest.raises(UsageError, match="--url"):
         write_site(tmp_path, docs, (), options, url="ftp://x")
 

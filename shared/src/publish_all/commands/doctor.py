@@ -82,13 +82,9 @@ def _examine(
         sections.append(Section(name, failures, listener))
         return sections[-1]
 
-    chosen = tuple(_choose(config, options, workflows, project, new_section))
-    journal = Journal()
+    chosen = tuple(_choose(config, options, workflows, new_section))
     path = state_of(config.root, runtime).journal
-    try:
-        journal = read_journal(path) if path is not None else journal
-    except PublishAllError as error:
-        project.failed(error)
+    journal = read_journal(path) if path is not None else Journal()
     with temporary_folder() as folder:
         prepared = prepare(
             config,
@@ -113,7 +109,6 @@ def _choose(
     config: ProjectConfig,
     options: PublishOptions,
     workflows: Workflows,
-    project: Section,
     new_section: Callable[[str], Section],
 ) -> Iterator[DestinationExam]:
     """Each destination on its own, so that one that is not known hides none of the others. Nobody is asked."""
@@ -124,13 +119,9 @@ def _choose(
     connections = [replace(stated, repositories=(name,)) for name in reversed(names.values())]
     if stated.repository_url is not None:
         connections = [stated]
-    if len(connections) > 1 and not (stated.username is None and stated.password is None):
-        try:  # The command line's credential is for one destination: no other one may see it.
-            open_connection(config, stated, listener=ignore)
-        except PublishAllError as error:
-            project.failed(error)
-            project.untested.append("the destinations: no credential was sent")
-            return
+    if not (stated.username is None and stated.password is None):
+        # They are for one destination: no other one may see them.
+        open_connection(config, stated, listener=ignore)
     for connection in connections:
         section = new_section(", ".join(connection.repositories) or "destination")
         try:

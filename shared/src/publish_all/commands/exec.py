@@ -70,9 +70,6 @@ def execute(
     Unless `no_fallback`, names that are not private come from the index that pip or uv would use, or PyPI.
     Raises `PublishAllError`, for example for a command that would also install from other indexes.
     """
-    if not command:
-        msg = "no command given"
-        raise UsageError(msg, hint="Add it after `--`, for example `-- pip install kindling-synapse`.")
     cwd = cwd or Path.cwd()
     runtime = options.connection.runtime
     clients = clients_of(command)

@@ -133,20 +133,20 @@ def _last_build(
 def _of_manifest(
     manifest: Manifest,
     config: ProjectConfig | None,
-    variants: Sequence[BuildVariant] | None,
+    variants: Sequence[BuildVariant],
     *,
     allow_missing: bool,
 ) -> FoundFiles:
-    """The files that the manifest lists of these variants (None: all), which must still be the bytes that were built.
+    """The files that the manifest lists of these variants (outside of a project: all), which must still be the bytes that were built.
 
     Raises `CheckError` for one that is missing or was changed, and `UsageError` for a platform wheel
     that has not been built, unless `allow_missing`.
     """
-    lacking = lacking_wheels(manifest.entries, variants or ())
+    lacking = lacking_wheels(manifest.entries, variants)
     if lacking and not allow_missing:
         msg = f"not built yet: {', '.join(lacking)}"
         raise UsageError(msg, hint="Build it first, or use `--allow-missing` to publish without it.")
-    entries = [each for each in manifest.entries if variants is None or is_of(each, variants)]
+    entries = [each for each in manifest.entries if is_of(each, variants, others=config is None)]
     names = {each.filename for each in entries}
     findings = tuple(
         Diagnosis("PA214").found(f"{name} {problem}", where=str(manifest.folder / name))
@@ -157,7 +157,7 @@ def _of_manifest(
         msg = f"the files in {manifest.folder} have changed since the build; nothing was uploaded"
         raise CheckError(msg, findings=findings)
     read = (read_distribution(manifest.folder / each.filename, variant=each.variant) for each in entries)
-    return FoundFiles(config=config, distributions=tuple(read), variants=tuple(variants or ()), built=True)
+    return FoundFiles(config=config, distributions=tuple(read), variants=tuple(variants), built=True)
 
 
 def _listed(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> FoundFiles:
@@ -171,7 +171,7 @@ def _listed(config: ProjectConfig | None, options: PublishOptions, listener: Lis
         hint = "Use a file that `publish-all build --manifest FILE` has written."
         raise UsageError(f"no file {path} found", hint=hint)
     if config is None:
-        return _of_manifest(manifest, None, None, allow_missing=options.allow_missing)
+        return _of_manifest(manifest, None, (), allow_missing=options.allow_missing)
     variants = options.project_variants(config, listener)
     if options.members is not None:
         manifest = _of_names(manifest, names_of(config))

@@ -266,15 +266,8 @@ def download(
         raise PublishAllError(msg) from error
     # Without --no-index pip would look for newer namesakes on PyPI.
     line = shlex.join(["--find-links", str(destination), *pins])
-    if dependencies:
-        listener(Note(message=f"to install exactly these files: pip install --no-index {line}"))
-        lock = shlex.quote(str(destination / LOCK))
-        listener(Note(message=f"or with hashes and uv: uv pip sync {lock}"))
-    else:
-        more = "(use --with-dependencies to download their dependencies, too)"
-        listener(
-            Note(message=f"to install exactly these files: pip install --no-index --no-deps {line} {more}")
-        )
+    alone = "" if dependencies else " --no-deps"
+    listener(Note(message=f"to install exactly these files: pip install --no-index{alone} {line}"))
     return tuple(found)
 
 

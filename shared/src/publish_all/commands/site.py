@@ -30,7 +30,7 @@ from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.commands.index import open_source, project_names, published_names, servable
 from publish_all.config.github_project import link_of_actions, link_of_git
 from publish_all.config.kinds import upload_url_problem
-from publish_all.config.model import ProjectConfig, RepositoryConfig
+from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import RELEASE_NOT_THERE
 from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import PublishAllError, RepositoryError, UsageError
@@ -108,7 +108,7 @@ def write_site(
     address = _address(url, config, options.runtime)
     opened = open_connection(config, options, listener=listener)
     chosen = servable(opened.chosen, options)
-    _ensure_ours(folder, chosen)
+    _ensure_ours(folder)
     sources = [open_source(each, opened, own=own_credentials or each.kind.local) for each in chosen]
     made = make_site(
         sources,
@@ -172,15 +172,8 @@ def _address(url: str | None, config: ProjectConfig | None, runtime: Runtime) ->
     return f"https://{host}/" if repository.lower() == host else f"https://{host}/{repository}/"
 
 
-def _ensure_ours(folder: Path, chosen: Iterable[RepositoryConfig]) -> None:
+def _ensure_ours(folder: Path) -> None:
     """Raise `UsageError` if the folder contains anything but a site of ours."""
-    places = {folder.resolve(), (folder / "simple").resolve()}
-    own = next(
-        (each for each in chosen if each.kind.local and Path(each.url or "").resolve() in places), None
-    )
-    if own is not None:
-        msg = f"{folder} is the repository {own.name!r} itself"
-        raise UsageError(msg, hint="Write the site to another folder with -o.")
     page = folder / "index.html"
     is_ours = page.is_file() and GENERATOR in page.read_text(encoding="utf-8", errors="replace")
     if not is_ours and (page.exists() or (folder / "simple").exists()):
@@ -399,23 +392,14 @@ def _install(name: str, version: Version, files: Iterable[IndexFile], index: str
         "Poetry": f"poetry source add --priority explicit {short} {at}\npoetry add --source {short} {pin}",
         "requirements.txt": f"--index-url {index}\n{name}=={version}",
     }
-    notes = {
-        "pip": "The second command installs the dependencies from PyPI. Add dependencies on this page to the first one.",
-        "requirements.txt": "Use a separate file, and install it first with <code>pip install --no-deps -r</code>.",
-    }
-    return "".join(
-        (
-            f'<p class="soft">Python {_text(python)}</p>\n' if python else "",
-            "<dl>\n",
-            *(
-                f"<dt>{tool}</dt><dd><pre>{_code(line)}</pre>"
-                + (f'<span class="soft">{notes[tool]}</span>' if tool in notes else "")
-                + "</dd>\n"
-                for tool, line in lines.items()
-            ),
-            "</dl>\n",
-        )
-    )
+    rows = "".join(f"<dt>{tool}</dt><dd><pre>{_code(line)}</pre></dd>\n" for tool, line in lines.items())
+    needs = f'<p class="soft">Python {_text(python)}</p>\n' if python else ""
+    return f"""\
+{needs}<dl>
+{rows}</dl>
+<p class="soft">The second command of pip installs the dependencies from PyPI. Add dependencies on this page to the first
+one. Use a separate requirements file, and install it first with <code>pip install --no-deps -r</code>.</p>
+"""
 
 
 def _row(project: str, version: Version, file: IndexFile) -> str:
