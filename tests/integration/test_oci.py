@@ -264,7 +264,7 @@ def test_a_package_of_pyoci_is_listed_downloaded_and_added_to(
     assert sha256s(tmp_path / "back") == sha256s(theirs)
     nowhere = publish_all("download", "kindling", "-d", wheel, cwd=tmp_path, environment=environment)
     assert nowhere.returncode == 1, nowhere
-    assert f"{wheel} cannot be written" in nowhere.stderr
+    assert f"{wheel}: File exists" in nowhere.stderr
 
     same = publish_all("publish", wheel, sdist, "-r", "github", cwd=tmp_path, environment=environment)
     assert same.returncode == 0, same

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,12 +19,16 @@ from publish_all.commands.destinations import Connection, ConnectionOptions
 from publish_all.config.kinds import KINDS
 from publish_all.config.load import names_of
 from publish_all.config.model import ProjectConfig, RepositoryConfig
+from publish_all.distributions.distribution import release_of
 from publish_all.errors import UsageError
 from publish_all.repositories.repository import Means, make_repository
 
 if TYPE_CHECKING:
+    from packaging.version import Version
+
     from publish_all._http import HttpOptions
     from publish_all.index.index_source import IndexSource
+    from publish_all.repositories.simple_pages import IndexFile
 
 GIB = 1024**3
 
@@ -86,6 +90,15 @@ def project_names(texts: Sequence[str]) -> tuple[NormalizedName, ...]:
         return tuple(canonicalize_name(each, validate=True) for each in texts)
     except InvalidName as error:
         raise UsageError(f"{' '.join(texts)!r} is not the name of a project") from error
+
+
+def releases_of(files: Iterable[IndexFile]) -> dict[Version, list[IndexFile]]:
+    """The distributions among the files of a page, by version."""
+    found: dict[Version, list[IndexFile]] = {}
+    for file in files:
+        if (release := release_of(file.filename)) is not None:
+            found.setdefault(release[1], []).append(file)
+    return found
 
 
 def servable(

@@ -31,6 +31,7 @@ from publish_all.commands.index import (
     open_source,
     project_names,
     published_names,
+    releases_of,
     servable,
 )
 from publish_all.config.model import ProjectConfig
@@ -97,7 +98,7 @@ def list_packages(
             if page is None:
                 listener(Note(message=f"{project} has no versions there, or you are not allowed to see them"))
                 continue
-            for version, files in sorted(_releases(page.files).items()):
+            for version, files in sorted(releases_of(page.files).items()):
                 for file in files:
                     row = ListedFile(
                         project,
@@ -130,14 +131,6 @@ def _in_our_words() -> Iterator[None]:
         if isinstance(error.__cause__, PublishAllError):
             raise error.__cause__ from None
         raise
-
-
-def _releases(files: Sequence[IndexFile]) -> dict[Version, list[IndexFile]]:
-    found: dict[Version, list[IndexFile]] = {}
-    for file in files:
-        if (release := release_of(file.filename)) is not None:
-            found.setdefault(release[1], []).append(file)
-    return found
 
 
 def _projects(
@@ -243,27 +236,23 @@ def download(
     listener(StepStarted(step="fetch", detail=f"{source.name}: {count(len(files), 'file')}"))
     if dependencies:
         _ensure_ours(destination)
-    try:
-        destination.mkdir(parents=True, exist_ok=True)
-        with temporary_folder(within=destination) as folder, _in_our_words():
+    destination.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(within=destination) as folder, _in_our_words():
 
-            def fetch(each: tuple[_Wanted, IndexFile]) -> DownloadedFile:
-                release, file = each
-                get = partial(fetch_file, source, release.project, file, folder)
-                return _put(release.project, release.version, destination / file.filename, file.sha256, get)
+        def fetch(each: tuple[_Wanted, IndexFile]) -> DownloadedFile:
+            release, file = each
+            get = partial(fetch_file, source, release.project, file, folder)
+            return _put(release.project, release.version, destination / file.filename, file.sha256, get)
 
-            found = in_parallel(fetch, files)
-            if index is not None:
-                others = folder / "dependencies"
-                fetch_dependencies(index, pins, others, target, listener=listener, run=run)
-                ours = {Path(each.file).name for each in found}
-                for path in sorted(others.iterdir()):
-                    if path.name not in ours and (release := release_of(path.name)) is not None:
-                        found.append(_put(*release, destination / path.name, sha256_of(path), path.absolute))
-                _write_locks(destination, found, target)
-    except OSError as error:
-        msg = f"{error.filename or destination} cannot be written: {error.strerror or error}"
-        raise PublishAllError(msg) from error
+        found = in_parallel(fetch, files)
+        if index is not None:
+            others = folder / "dependencies"
+            fetch_dependencies(index, pins, others, target, listener=listener, run=run)
+            ours = {Path(each.file).name for each in found}
+            for path in sorted(others.iterdir()):
+                if path.name not in ours and (release := release_of(path.name)) is not None:
+                    found.append(_put(*release, destination / path.name, sha256_of(path), path.absolute))
+            _write_locks(destination, found, target)
     # Without --no-index pip would look for newer namesakes on PyPI.
     line = shlex.join(["--find-links", str(destination), *pins])
     alone = "" if dependencies else " --no-deps"
@@ -298,7 +287,7 @@ def _wanted(source: IndexSource, requirement: Requirement, *, pre: bool) -> _Wan
     """The newest matching release. A yanked file matches only its exact version (PEP 592)."""
     project = canonicalize_name(requirement.name)
     page = source.page(project, None)
-    releases = _releases(page.files) if page is not None else {}
+    releases = releases_of(page.files) if page is not None else {}
     exact = any(each.operator in {"==", "==="} for each in requirement.specifier)
     # Pre-releases if they are asked for, or if there is nothing else.
     for version in sorted(requirement.specifier.filter(releases, prereleases=pre or None), reverse=True):

@@ -27,13 +27,13 @@ from publish_all._own_files import replace_open
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import Runtime, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
-from publish_all.commands.index import open_source, project_names, published_names, servable
+from publish_all.commands.index import open_source, project_names, published_names, releases_of, servable
 from publish_all.config.github_project import link_of_actions, link_of_git
 from publish_all.config.kinds import upload_url_problem
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import RELEASE_NOT_THERE
 from publish_all.distributions.distribution import release_of, sha256_of
-from publish_all.errors import PublishAllError, RepositoryError, UsageError
+from publish_all.errors import RepositoryError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.reporting.text import size
@@ -135,11 +135,7 @@ def make_site(
     listener(StepStarted(step="read", detail=", ".join(each.name for each in sources)))
     found = _read(sources, names, published)
     pages = {project: _joined(project, each) for project, each in found.items()}
-    try:
-        _write(folder, found, pages, address)
-    except OSError as error:
-        msg = f"{error.filename or folder} cannot be written: {error.strerror or error}"
-        raise PublishAllError(msg) from error
+    _write(folder, found, pages, address)
     return tuple(
         SiteProject(
             project,
@@ -350,11 +346,7 @@ A new version can take ten minutes to appear.</p>
 
 
 def _section(page: ProjectPage, index: str) -> str:
-    by_version: dict[Version, list[IndexFile]] = {}
-    for file in page.files:
-        release = release_of(file.filename)
-        if release is not None:
-            by_version.setdefault(release[1], []).append(file)
+    by_version = releases_of(page.files)
     versions = sorted(by_version, reverse=True)
     newest = newest_of(page)
     lines = "" if newest is None else _install(page.name, newest, by_version[newest], index)
@@ -375,8 +367,7 @@ def _section(page: ProjectPage, index: str) -> str:
 
 def newest_of(page: ProjectPage) -> Version | None:
     """What installers choose: of the versions that are not yanked the newest, and a final one if there is one."""
-    releases = (release_of(each.filename) for each in page.files if each.yanked is None)
-    offered = (each[1] for each in releases if each is not None)
+    offered = releases_of(each for each in page.files if each.yanked is None)
     return max(offered, key=lambda each: (not each.is_prerelease, each), default=None)
 
 
