@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from publish_all.commands.context import Runtime
-from publish_all.commands.login import login, logout
+from publish_all.commands.login import login
 from publish_all.config.folders import Folders, HostFolders
+from publish_all.credentials import keyring
 from publish_all.errors import ConfigurationError, CredentialError, UsageError
 
 CORP = "https://pypi.corp.example/legacy/"
@@ -33,8 +34,11 @@ class Keyring:
 
 
 @pytest.fixture
-def ring():
-    return Keyring()
+def ring(monkeypatch):
+    ring = Keyring()
+    monkeypatch.setattr(keyring, "store", ring.store)
+    monkeypatch.setattr(keyring, "forget", ring.forget)
+    return ring
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def log_in(tmp_path: Path, ring):
             folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
         )
         asked = {"ask": lambda question, *, hidden: left.pop(0), **options}
-        return login(repository, tmp_path, runtime=runtime, store=ring.store, **asked)
+        return login(repository, tmp_path, runtime=runtime, **asked)
 
     return build
 
@@ -125,6 +129,6 @@ def test_a_folder_needs_no_credential_and_an_unknown_name_is_told(log_in):
 def test_what_was_kept_is_removed(log_in, ring, tmp_path):
     log_in("pypi", token("pypi.org"))
     runtime = Runtime(environment={}, home=tmp_path)
-    assert logout("pypi", tmp_path, runtime=runtime, forget=ring.forget)[-1] == "removed"
-    assert logout("pypi", tmp_path, runtime=runtime, forget=ring.forget)[-1] == "nothing stored"
+    assert login("pypi", tmp_path, runtime=runtime, forget=True)[-1] == "removed"
+    assert login("pypi", tmp_path, runtime=runtime, forget=True)[-1] == "nothing stored"
     assert ring.entries == {}

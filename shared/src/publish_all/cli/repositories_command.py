@@ -88,20 +88,16 @@ class LoginCommand(UseCaseCommand):
     variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
 
     def use_case(self) -> None:
-        from publish_all.commands.login import COLUMNS, login, logout
+        from publish_all.commands.login import COLUMNS, login
 
         project = self.text("for-project")
-        repository, only = self.argument("repository"), canonicalize_name(project) if project else None
-        user = self.option("username") or None
-        if self.option("forget"):
-            row = logout(repository, self.directory, project=only, username=user)
-        else:
-            row = login(
-                repository,
-                self.directory,
-                ask=self.ask_person,
-                project=only,
-                username=user,
-                listener=self.reporter.listener,
-            )
+        row = login(
+            self.argument("repository"),
+            self.directory,
+            ask=self.ask_person,
+            forget=self.option("forget"),
+            project=canonicalize_name(project) if project else None,
+            username=self.option("username") or None,
+            listener=self.reporter.listener,
+        )
         self.show_rows("login", COLUMNS, (row,))

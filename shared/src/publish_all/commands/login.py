@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -24,27 +23,30 @@ def login(
     repository: str,
     directory: Path,
     *,
-    ask: Ask | None,
+    ask: Ask | None = None,
+    forget: bool = False,
     project: NormalizedName | None = None,
     username: str | None = None,
     runtime: Runtime | None = None,
-    store: Callable[..., str] = keyring.store,
     listener: Listener = ignore,
 ) -> tuple[str, ...]:
-    """Ask for a credential, detect its kind, and store it. The row of `COLUMNS` does not contain the secret.
+    """Ask for a credential, detect its kind, and store it, or remove the one to `forget`. Returns a row of `COLUMNS`.
 
     `project` is for a token that is limited to it; `username` None for the configured one, or to ask.
     Raises `UsageError` without a terminal, and `CredentialError` if the repository would refuse it
     or the keyring does.
     """
     request = _request(repository, directory, project, username, runtime)
+    if forget:
+        user = request.username or request.config.username or TOKEN_USER
+        removed = keyring.forget(request.url, user, project=project)
+        return request.repository, request.url, user, "removed" if removed else "nothing stored"
     if ask is None:
         msg = f"`publish-all login {request.repository}` asks for a credential, which needs a terminal"
         raise UsageError(msg, hint="Run it in a terminal, or set an environment variable instead.")
     found = ask_for(request, ask)
     if found is None:
-        msg = "nothing was entered, so nothing was stored"
-        raise CredentialError(msg)
+        raise CredentialError("nothing was entered, so nothing was stored")
     found = cleaned(found, listener)
     findings = inspect(found, request)
     errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
@@ -52,24 +54,8 @@ def login(
         raise CredentialError(errors[0].message, hint=errors[0].hint or None, findings=errors)
     for finding in findings:
         listener(Found(finding=finding))
-    where = store(request.url, found.username, found.secret, project=project)
+    where = keyring.store(request.url, found.username, found.secret, project=project)
     return request.repository, request.url, found.username, f"{describe(found.secret)}, kept in {where}"
-
-
-def logout(
-    repository: str,
-    directory: Path,
-    *,
-    project: NormalizedName | None = None,
-    username: str | None = None,
-    runtime: Runtime | None = None,
-    forget: Callable[..., bool] = keyring.forget,
-) -> tuple[str, ...]:
-    """Remove the credential that `login` has stored for this repository, project and user. Returns a row of `COLUMNS`."""
-    request = _request(repository, directory, project, username, runtime)
-    user = request.username or request.config.username or TOKEN_USER
-    removed = forget(request.url, user, project=project)
-    return request.repository, request.url, user, "removed" if removed else "nothing stored"
 
 
 def _request(
