@@ -27,7 +27,7 @@ from publish_all.commands.serve import Index, open_index, routing_of, serve
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.load import load_project
 from publish_all.errors import UsageError
-from publish_all.events import Event, ignore
+from publish_all.events import ignore
 
 PYPROJECT = """\
 [project]
@@ -200,13 +200,6 @@ def test_own_credentials_are_not_for_everybody(options_for: Callable[..., IndexO
     with pytest.raises(UsageError, match="can read your") as caught:
         serve(options_for("near", own_credentials=True), host="0.0.0.0", port=0)
     assert "PUBLISH_ALL_SERVE_PASSWORD" in (caught.value.hint or "")
-
-
-def test_a_command_is_needed(options_for: Callable[..., IndexOptions]) -> None:
-    events: list[Event] = []
-    with pytest.raises(UsageError, match="no command"):
-        execute((), options_for("near"), listener=events.append)
-    assert events == []
 
 
 def test_a_script_that_names_an_index_is_not_run(
