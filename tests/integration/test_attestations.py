@@ -99,7 +99,7 @@ def run(
             verify=False,
             connection=ConnectionOptions(repositories=repositories, auth=auth, signer=signer),
         )
-        return publish(options, listener=said.append)
+        return publish(options.heard_by(said.append))
 
     return run
 

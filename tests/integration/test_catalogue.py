@@ -8,6 +8,7 @@ The commands run in this process against servers on loopback.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from catalogue_world import (
@@ -193,5 +194,7 @@ def test_tags_that_are_no_versions(make_world: Callable[[str], World]) -> None:
 
 def found_by_list(world: World) -> list[Finding]:
     heard: list[Event] = []
-    list_packages(world.root, ("kindling-demo",), world.connection(), listener=heard.append)
+    connection = world.connection()
+    runtime = replace(connection.runtime, listener=heard.append)
+    list_packages(world.root, ("kindling-demo",), replace(connection, runtime=runtime))
     return [event.finding for event in heard if isinstance(event, Found)]

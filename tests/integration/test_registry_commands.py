@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,9 @@ def put(project: Path, tmp_path: Path, *files: Path, receipt: Path | None = None
 
 def listed(project: Path, tmp_path: Path) -> tuple[list[str], list[str]]:
     heard: list[Event] = []
-    found = list_packages(project, connection=to("box", tmp_path), listener=heard.append)
+    connection = to("box", tmp_path)
+    runtime = replace(connection.runtime, listener=heard.append)
+    found = list_packages(project, (), replace(connection, runtime=runtime))
     notes = [each.message for each in heard if isinstance(each, Note)]
     return [each.project for each in found], [each.split()[0] for each in notes if "has no versions" in each]
 

@@ -22,7 +22,6 @@ from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.distributions.read import read_distribution
-from publish_all.events import ignore
 from publish_all.results import FileState
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -91,7 +90,7 @@ def push(registry: Registry, folder: Path, base: Distribution) -> None:
     variables: Mapping[str, str] = github_at(registry)
     runtime = Runtime(environment=variables, home=folder)
     connection = ConnectionOptions(repositories=("github",), runtime=runtime)
-    (repository,) = open_connection(None, connection, listener=ignore).repositories()
+    (repository,) = open_connection(None, connection).repositories()
 
     def publish(number: int) -> bool:
         files = tuple(

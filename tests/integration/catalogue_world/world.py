@@ -370,7 +370,7 @@ class World:
         )
         said: list[Finding] = []
         try:
-            result = publish(options, listener=heard.append)
+            result = publish(options.heard_by(heard.append))
         except PublishAllError as error:
             said, code, text = list(findings_of(error)), error.exit_code, error.message
         else:

@@ -28,8 +28,8 @@ def members(tmp_path: Path, monkeypatch):
 
     def run(do, *variants, names=()):
         config = load_project(tmp_path, names)
-        runtime = Runtime(home=tmp_path)
-        found = each_project(config, variants, do, runtime=lambda _: runtime, listener=events.append)
+        runtime = Runtime(home=tmp_path, listener=events.append)
+        found = each_project(config, variants, do, runtime=lambda _: runtime)
         return found, events
 
     return run
@@ -38,8 +38,8 @@ def members(tmp_path: Path, monkeypatch):
 def test_members_go_side_by_side_and_are_answered_in_order(members):
     together = threading.Barrier(2)
 
-    def do(config, variants, listener):
-        listener(Note(message=label(config)))
+    def do(config, variants, runtime):
+        runtime.listener(Note(message=label(config)))
         together.wait(timeout=10)
         return label(config), variants
 

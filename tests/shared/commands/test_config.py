@@ -59,8 +59,8 @@ def project(tmp_path):
 @pytest.fixture
 def show(project, folders, tmp_path, heard):
     def show(**environment):
-        runtime = Runtime(environment=environment, home=tmp_path, folders=folders)
-        return show_config(project, runtime=runtime, listener=heard.append)
+        runtime = Runtime(environment=environment, home=tmp_path, folders=folders, listener=heard.append)
+        return show_config(project, runtime=runtime)
 
     return show
 
@@ -74,8 +74,8 @@ def heard():
 def listed(project, folders, tmp_path, heard):
     def listed(directory=None, **environment):
         heard.clear()
-        runtime = Runtime(environment=environment, home=tmp_path, folders=folders)
-        rows = list_repositories(directory or project, runtime=runtime, listener=heard.append)
+        runtime = Runtime(environment=environment, home=tmp_path, folders=folders, listener=heard.append)
+        rows = list_repositories(directory or project, runtime=runtime)
         return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
     return listed

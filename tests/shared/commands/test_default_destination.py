@@ -35,13 +35,14 @@ def notes(tmp_path):
                 pip=(home / "pip.conf",),
             ),
         )
-        runtime = Runtime(environment=environment or {}, home=home, folders=folders)
         said = []
-        ensure_default_is_meant(
-            load_project(root),
-            ConnectionOptions(runtime=runtime, **options),
+        runtime = Runtime(
+            environment=environment or {},
+            home=home,
+            folders=folders,
             listener=lambda event: said.append(event.message),
         )
+        ensure_default_is_meant(load_project(root), ConnectionOptions(runtime=runtime, **options))
         return said
 
     return of

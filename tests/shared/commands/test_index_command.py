@@ -27,7 +27,6 @@ from publish_all.commands.serve import Index, open_index, routing_of, serve
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.load import load_project
 from publish_all.errors import UsageError
-from publish_all.events import ignore
 
 PYPROJECT = """\
 [project]
@@ -72,9 +71,7 @@ def options_for(project: Path) -> Callable[..., IndexOptions]:
 @pytest.fixture
 def opened(options_for: Callable[..., IndexOptions]) -> Any:
     with ExitStack() as stack:
-        yield lambda *names, **options: stack.enter_context(
-            open_index(options_for(*names, **options), listener=ignore)
-        )
+        yield lambda *names, **options: stack.enter_context(open_index(options_for(*names, **options)))
 
 
 def test_serves_what_the_project_publishes_to_but_indexes(opened: Open) -> None:
@@ -162,7 +159,7 @@ def test_a_visitors_password_is_not_for_two_registries(opened: Open) -> None:
 def test_an_index_that_takes_no_upload_keeps_nothing(
     options_for: Callable[..., IndexOptions], project: Path
 ) -> None:
-    with open_index(options_for("near"), listener=ignore):
+    with open_index(options_for("near")):
         assert list((project / "cache").iterdir()) == []
 
 
@@ -177,7 +174,7 @@ def test_starts_with_a_cache_on_a_full_disk(
         return real(*args, **options)
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)
-    with open_index(options_for("near"), listener=ignore) as index:
+    with open_index(options_for("near")) as index:
         assert asyncio.run(ask(index.app, "/health")).status == 200
 
 
@@ -190,9 +187,9 @@ def test_what_no_client_is_asked_for_is_given_to_this_machine_only(
     options_for: Callable[..., IndexOptions], options: dict[str, Any], status: int
 ) -> None:
     foreign = {"host": "evil.example"}
-    with open_index(options_for("near", **options), listener=ignore) as index:
+    with open_index(options_for("near", **options)) as index:
         assert asyncio.run(ask(index.app, "/simple/Not-A-Name-/", headers=foreign)).status == status
-    with open_index(options_for("near", **options), listener=ignore, local=False) as index:
+    with open_index(options_for("near", **options), local=False) as index:
         assert asyncio.run(ask(index.app, "/simple/Not-A-Name-/", headers=foreign)).status != 421
 
 

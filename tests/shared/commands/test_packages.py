@@ -16,7 +16,6 @@ from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.index import IndexOptions
 from publish_all.commands.packages import fetch_dependencies, parse_target
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.events import ignore
 
 
 def test_no_machine_is_named():
@@ -82,7 +81,7 @@ def test_uv_brings_pip_where_there_is_none(tmp_path: Path, monkeypatch: pytest.M
         connection=ConnectionOptions(runtime=Runtime(environment={"PATH": str(uv.parent)}, home=tmp_path)),
     )
     with pytest.raises(PublishAllError, match="uv cannot download the dependencies: it says why"):
-        fetch_dependencies(options, ["a==1"], tmp_path / "d", None, listener=ignore, run=run)
+        fetch_dependencies(options, ["a==1"], tmp_path / "d", None, run=run)
     assert Path(seen[0][0]) == uv
     assert seen[0][1:6] == ("tool", "run", "--python", sys.executable, "pip")
     assert seen[0][-1] == "a==1"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from publish_all.commands.build import BuildOptions, build
+from publish_all.commands.context import Runtime
 from publish_all.errors import BuildError
 from publish_all.events import Note
 
@@ -52,7 +53,8 @@ def project(tmp_path):
 
 def reproduced(root: Path):
     events = []
-    report = build(BuildOptions(directory=root, reproduce=True), listener=events.append)
+    runtime = Runtime(listener=events.append)
+    report = build(BuildOptions(directory=root, reproduce=True, runtime=runtime))
     return report, [each.message for each in events if isinstance(each, Note)]
 
 

@@ -57,9 +57,16 @@ def box(monkeypatch: pytest.MonkeyPatch) -> FakeRepository:
     return box
 
 
+def heard_by(heard: list[Event]) -> ConnectionOptions:
+    return ConnectionOptions(runtime=Runtime(listener=heard.append))
+
+
 def test_each_release_is_yanked_for_the_same_reason_in_one_line(box):
     done = take_back.yank(
-        Path(), ["Demo==1.0", "other==2", "demo==1"], reason=" breaks\x1b\u202e on\n Spark \udcff"
+        Path(),
+        ["Demo==1.0", "other==2", "demo==1"],
+        ConnectionOptions(),
+        reason=" breaks\x1b\u202e on\n Spark \udcff",
     )
     assert box.asked == [("demo", "1.0", "breaks on Spark"), ("other", "2", "breaks on Spark")]
     assert [tuple(each) for each in done] == [
@@ -69,8 +76,8 @@ def test_each_release_is_yanked_for_the_same_reason_in_one_line(box):
 
 
 def test_no_reason_is_not_the_same_as_an_empty_one(box):
-    (yanked,) = take_back.yank(Path(), [DEMO], reason="")
-    (unyanked,) = take_back.yank(Path(), [DEMO], reason=None)
+    (yanked,) = take_back.yank(Path(), [DEMO], ConnectionOptions(), reason="")
+    (unyanked,) = take_back.yank(Path(), [DEMO], ConnectionOptions(), reason=None)
     assert [each[2] for each in box.asked] == ["", None]
     assert (yanked.state, unyanked.state) == ("yanked", "not yanked")
 
@@ -78,9 +85,9 @@ def test_no_reason_is_not_the_same_as_an_empty_one(box):
 @pytest.mark.parametrize("text", ["demo", "demo>=1.0", "demo==", "demo==1.*", "==1.0", "demo==1.0,<2"])
 def test_what_does_not_name_one_release_is_refused_before_anything(box, text):
     with pytest.raises(UsageError, match="is not a release"):
-        take_back.yank(Path(), [DEMO, text], reason="")
+        take_back.yank(Path(), [DEMO, text], ConnectionOptions(), reason="")
     with pytest.raises(UsageError, match="is not a release"):
-        take_back.delete(Path(), [DEMO, text], confirm=lambda _: True)
+        take_back.delete(Path(), [DEMO, text], ConnectionOptions(), confirm=lambda _: True)
     assert box.asked == []
 
 
@@ -97,7 +104,7 @@ def test_all_that_goes_is_shown_before_the_question(box):
         assert question == "Delete these files from box (https://box.example/sep)?"
         return False
 
-    assert take_back.delete(Path(), [DEMO], confirm=confirm, listener=heard.append) == ()
+    assert take_back.delete(Path(), [DEMO], heard_by(heard), confirm=confirm) == ()
     assert box.asked == []
     assert heard[-1] == Note(message="nothing was deleted")
 
@@ -106,7 +113,7 @@ def test_a_dry_run_asks_nobody_and_deletes_nothing(box):
     def confirm(question: str) -> bool:
         raise AssertionError(question)
 
-    planned = take_back.delete(Path(), [DEMO], confirm=confirm, dry_run=True)
+    planned = take_back.delete(Path(), [DEMO], ConnectionOptions(), confirm=confirm, dry_run=True)
     assert [(each.file, each.state) for each in planned] == [
         ("tag 1.0", "would be deleted"),
         ("demo-1.0.tar.gz", "would be deleted"),
@@ -116,7 +123,9 @@ def test_a_dry_run_asks_nobody_and_deletes_nothing(box):
 
 
 def test_the_steps_are_carried_out_in_their_order(box):
-    done = take_back.delete(Path(), [DEMO, "other==2", "Demo==1"], confirm=lambda _: True)
+    done = take_back.delete(
+        Path(), [DEMO, "other==2", "Demo==1"], ConnectionOptions(), confirm=lambda _: True
+    )
     assert box.asked == ["tag 1.0", "demo-1.0.tar.gz", "tag 2", "other-2.tar.gz"]
     assert {each.state for each in done} == {"deleted"}
     assert len(done) == 6
@@ -124,7 +133,7 @@ def test_the_steps_are_carried_out_in_their_order(box):
 
 def test_what_the_registry_keeps_for_now_is_no_error(box):
     box.errors["demo-1.0.tar.gz"] = RepositoryError("another index has it")
-    done = take_back.delete(Path(), [DEMO], confirm=lambda _: True)
+    done = take_back.delete(Path(), [DEMO], ConnectionOptions(), confirm=lambda _: True)
     assert [each.state for each in done] == ["deleted", "kept by the registry", "kept by the registry"]
 
 
@@ -143,7 +152,7 @@ def test_an_error_ends_it_and_what_is_deleted_is_told(box, where, error):
     heard: list[Event] = []
     box.errors[where] = error
     with pytest.raises(type(error)):
-        take_back.delete(Path(), [DEMO], confirm=lambda _: True, listener=heard.append)
+        take_back.delete(Path(), [DEMO], heard_by(heard), confirm=lambda _: True)
     told = [each.message for each in heard if isinstance(each, Note)][-1]
     assert told == f"steps done before the error: {len(box.asked)} of 2"
 

@@ -90,9 +90,11 @@ def test_check_agrees(root: Path) -> None:
 def test_check_tells_each_place_that_differs(root: Path) -> None:
     heard: list[Event] = []
     options = VersionOptions(
-        directory=project(root, STATIC, says="1.2.2"), check=True, runtime=Runtime(home=root)
+        directory=project(root, STATIC, says="1.2.2"),
+        check=True,
+        runtime=Runtime(home=root, listener=heard.append),
     )
-    result = version(options, listener=heard.append)
+    result = version(options)
     (finding,) = result.findings
     assert (finding.code, finding.where) == ("PA230", "demo.py:1")
     assert finding.message == "demo.py:1 has 1.2.2, but the version is 1.2.3"

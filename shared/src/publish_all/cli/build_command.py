@@ -64,7 +64,7 @@ class BuildCommand(UseCaseCommand):
             manifest=self.path("manifest"),
             runtime=self.runtime(),
         )
-        self.reporter.show(build(options, listener=self.reporter.listener))
+        self.reporter.show(build(options))
 
 
 class CheckCommand(UseCaseCommand):
@@ -101,7 +101,7 @@ class CheckCommand(UseCaseCommand):
 
         connection = ConnectionOptions(repositories=self.texts("repository"), runtime=self.runtime())
         options = self.files_options(files=tuple(map(Path, self.operands("files"))), connection=connection)
-        result = check(options, compare_builds=bool(self.option("rebuild")), listener=self.reporter.listener)
+        result = check(options, compare_builds=bool(self.option("rebuild")))
         self.reporter.show(result)
         return result.exit_code
 
@@ -134,6 +134,6 @@ class DoctorCommand(ConnectingCommand):
     def use_case(self) -> int:
         from publish_all.commands.doctor import doctor
 
-        report = doctor(self.files_options(connection=self.connection()), listener=self.reporter.listener)
+        report = doctor(self.files_options(connection=self.connection()))
         self.reporter.show(report)
         return report.exit_code

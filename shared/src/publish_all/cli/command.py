@@ -194,7 +194,9 @@ class UseCaseCommand(Command, ABC):
 
         isolation = Isolation.HOST if self.in_poetry else Isolation.ALWAYS
         isolation = Isolation.NEVER if self.given("no-isolation") else isolation
-        return Runtime(isolation=isolation, refresh=bool(self.given("refresh")))
+        return Runtime(
+            isolation=isolation, refresh=bool(self.given("refresh")), listener=self.reporter.listener
+        )
 
     @property
     def can_ask(self) -> bool:

@@ -52,7 +52,7 @@ class ConfigCommand(UseCaseCommand):
             return
         from publish_all.commands.config import show_config
 
-        settings = show_config(self.directory, listener=self.reporter.listener)
+        settings = show_config(self.directory, runtime=self.runtime())
         self.show_rows("settings", ("key", "value", "origin"), settings)
 
 
@@ -83,14 +83,12 @@ class VariantsCommand(UseCaseCommand):
         for_people = self.option("format") == "text"
         name = self.text("diff")
         if name is None:
-            found = list_variants(
-                self.directory, members=self.members, runtime=self.runtime(), listener=self.reporter.listener
-            )
+            found = list_variants(self.directory, members=self.members, runtime=self.runtime())
             rows = tuple(row for each, texts in found for row in _rows(each, texts, spread=for_people))
             columns: tuple[str, ...] = ("variant", "name", "version", "differences")
             self.show_rows("variants", columns, rows)
             return
-        diff = variant_diff(self.directory, name, runtime=self.runtime(), listener=self.reporter.listener)
+        diff = variant_diff(self.directory, name, runtime=self.runtime())
         if for_people:
             self.io.write(diff or "no differences\n", type=OutputType.RAW)
         else:

@@ -91,12 +91,14 @@ class PublishCommand(ConnectingCommand):
     def run_with(self, io: IO, options: PublishOptions) -> int:
         """Publish with these options and the streams of a host. Returns our exit code."""
         self._io = io
-        return self.reported(lambda: self._publish(options), self.make_reporter())
+        return self.reported(
+            lambda: self._publish(options.heard_by(self.reporter.listener)), self.make_reporter()
+        )
 
     def _publish(self, options: PublishOptions) -> int:
         from publish_all.commands.publish import publish
 
-        result = publish(options, listener=self.reporter.listener)
+        result = publish(options)
         try:
             self.reporter.show(result.report)
             if result.refused is not None:

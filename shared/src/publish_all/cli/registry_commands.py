@@ -30,9 +30,7 @@ class ListCommand(ConnectingCommand):
     def use_case(self) -> None:
         from publish_all.commands.packages import ListedFile, list_packages
 
-        found = list_packages(
-            self.directory, self.operands("names"), self.connection(), listener=self.reporter.listener
-        )
+        found = list_packages(self.directory, self.operands("names"), self.connection())
         columns = (*ListedFile._fields[:5], "requires-python", "source", "yanked")
         self.show_rows("files", columns, found)
 
@@ -98,7 +96,6 @@ class DownloadCommand(ConnectingCommand):
             pre=self.option("pre"),
             dependencies=self.option("with-dependencies"),
             target=target,
-            listener=self.reporter.listener,
         )
         self.show_rows("files", DownloadedFile._fields, files)
 
@@ -129,7 +126,7 @@ class FinalizeCommand(ConnectingCommand):
         from publish_all.repositories.oci_layout import TITLE
 
         receipts = tuple(map(Path, self.operands("receipts")))
-        found = finalize(self.directory, receipts, self.connection(), listener=self.reporter.listener)
+        found = finalize(self.directory, receipts, self.connection())
         rows = (
             (release.project, str(release.version), entry.annotation(TITLE) or entry.architecture, "listed")
             for release in found
@@ -174,7 +171,6 @@ class SiteCommand(ConnectingCommand):
             connection,
             url=self.text("url"),
             own_credentials=self.option("own-credentials") or connection.password is not None,
-            listener=self.reporter.listener,
         )
         self.show_rows("projects", SiteProject._fields, projects)
 
@@ -210,7 +206,6 @@ class YankCommand(ConnectingCommand):
             self.operands("releases"),
             self.connection(),
             reason=None if self.undo else self.text("reason") or "",
-            listener=self.reporter.listener,
         )
         self.show_rows("files", TakenBack._fields, files)
 
@@ -251,7 +246,6 @@ class DeleteCommand(ConnectingCommand):
             self.connection(),
             confirm=self._agree,
             dry_run=self.option("dry-run"),
-            listener=self.reporter.listener,
         )
         self.show_rows("parts", TakenBack._fields, parts)
         return 0 if parts else 1

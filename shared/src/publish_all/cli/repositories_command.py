@@ -43,9 +43,7 @@ class RepositoriesCommand(UseCaseCommand):
 
         if (tool := self.text("register")) is not None:
             return self._register(tool)
-        self.show_rows(
-            "repositories", COLUMNS, list_repositories(self.directory, listener=self.reporter.listener)
-        )
+        self.show_rows("repositories", COLUMNS, list_repositories(self.directory, runtime=self.runtime()))
         return 0
 
     def _register(self, tool: str) -> int:
@@ -98,6 +96,6 @@ class LoginCommand(UseCaseCommand):
             forget=self.option("forget"),
             project=canonicalize_name(project) if project else None,
             username=self.option("username") or None,
-            listener=self.reporter.listener,
+            runtime=self.runtime(),
         )
         self.show_rows("login", COLUMNS, (row,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import math
+import os
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -109,7 +110,7 @@ class ServeCommand(_IndexCommand):
     def _take_variables(self) -> None:
         """Set options from environment variables, if the command line does not set them. Raises `CleoError`."""
         self._stated: dict[str, str] = {}
-        environment = self.runtime().environment
+        environment = os.environ
         for option in self.options:
             name = VARIABLE + option.name.upper().replace("-", "_")
             if option.name == "port" and not environment.get(name):
@@ -157,7 +158,6 @@ class ServeCommand(_IndexCommand):
             port=self.number("port", int, most=_MOST_PORT) or 0,
             log=_print if self.verbosity >= 0 else None,
             log_as_json=self.option("log-format") == "json",
-            listener=self.reporter.listener,
             trusted_proxies=self._trusted_proxies(),
             grace=self.number("grace", int, most=_MOST_GRACE) or 0,
         )
@@ -232,7 +232,6 @@ class ExecCommand(_IndexCommand):
             index,
             port=self.number("port", int, most=_MOST_PORT) or 0,
             no_fallback=no_fallback,
-            listener=self.reporter.listener,
         )
         self._ran = True
         return code

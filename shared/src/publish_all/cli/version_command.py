@@ -49,7 +49,7 @@ class VersionCommand(UseCaseCommand):
             confirm=self._confirm,
             runtime=self.runtime(),
         )
-        found = versions(options, listener=self.reporter.listener)
+        found = versions(options)
         if self.option("format") == "json":
             columns = ("version", "source", "tag", "explanation", "places", "changed")
             if self.members is None:

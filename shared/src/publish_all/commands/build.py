@@ -24,7 +24,7 @@ from publish_all.config.load import label, load_project
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CheckError, PublishAllError, UsageError
-from publish_all.events import Listener, Note, StepStarted, ignore
+from publish_all.events import Note, StepStarted
 from publish_all.summaries import BuildSummary
 from publish_all.upload.workers import Cancellation, StoppedError, Workers
 from publish_all.variants.variant import BuildVariant
@@ -63,7 +63,7 @@ class BuildOptions:
     runtime: Runtime = field(default_factory=Runtime)
 
 
-def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildSummary:
+def build(options: BuildOptions) -> BuildSummary:
     """Build, and record the built files. Raises `PublishAllError`.
 
     `options.manifest` is not overwritten if it is a file of another kind.
@@ -73,18 +73,18 @@ def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildSummary
         read_manifest(options.manifest)
     output = options.output or output_folder(config)
 
-    def build_one(member: ProjectConfig, wanted: tuple[str, ...], hear: Listener) -> BuildSummary:
+    def build_one(member: ProjectConfig, wanted: tuple[str, ...], runtime: Runtime) -> BuildSummary:
         manifest = None if config.members else options.manifest
-        of = replace(options, directory=member.root, variants=wanted, output=output, manifest=manifest)
-        return build_project(member, of, listener=hear, remembered=True)[1]
+        of = replace(
+            options, directory=member.root, variants=wanted, output=output, manifest=manifest, runtime=runtime
+        )
+        return build_project(member, of, remembered=True)[1]
 
-    built = each_project(
-        config, options.variants, build_one, runtime=lambda _: options.runtime, listener=listener
-    )
+    built = each_project(config, options.variants, build_one, runtime=lambda _: options.runtime)
     files = tuple(file for each in built for file in each.files)
     if config.members and options.manifest is not None:
         for each in config.projects:
-            run_before_publish(each, runtime=options.runtime, listener=listener)
+            run_before_publish(each, runtime=options.runtime)
         write_manifest(options.manifest, output, project=label(config), result=BuildResult(files=files))
     return BuildSummary(folder=str(output), files=files)
 
@@ -92,17 +92,16 @@ def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildSummary
 def each_project(
     config: ProjectConfig,
     variants: Sequence[str],
-    do: Callable[[ProjectConfig, tuple[str, ...], Listener], T],
+    do: Callable[[ProjectConfig, tuple[str, ...], Runtime], T],
     *,
     runtime: Callable[[ProjectConfig], Runtime],
-    listener: Listener,
 ) -> list[T]:
     """Build the project, or the members of a workspace in parallel, each with those of the `variants` that it has.
 
     Members that have none of them are passed over. Raises what the first one raises that fails, which is then named.
     """
     if not config.members:
-        return [do(config, tuple(variants), listener)]
+        return [do(config, tuple(variants), runtime(config))]
     chosen = [
         (each, wanted)
         for each in config.members
@@ -112,20 +111,21 @@ def each_project(
         msg = f"no member of the workspace has a build variant {' or '.join(map(repr, variants))}"
         raise UsageError(msg)
     abandoned = threading.Event()
+    listener = runtime(config).listener
     workers = Workers(min(len(chosen), os.cpu_count() or 1), listener=listener, cancellation=_AtOnce())
 
     def carry_out(member: ProjectConfig, wanted: tuple[str, ...]) -> T:
         if abandoned.is_set():
             raise StoppedError("stopped")
         try:
-            return do(member, wanted, workers.emit)
+            return do(member, wanted, replace(runtime(member), listener=workers.emit))
         except PublishAllError as error:
             error.message = f"{label(member)}: {error.message}"
             raise
 
     try:
         for each, _ in chosen:  # asked here, so that each is asked for once
-            project_version(each, runtime=runtime(each), listener=listener)
+            project_version(each, runtime=runtime(each))
         return workers.each([partial(carry_out, *each) for each in chosen])
     except BaseException:
         abandoned.set()
@@ -143,7 +143,7 @@ class _AtOnce(Cancellation):
 
 
 def build_project(
-    config: ProjectConfig, options: BuildOptions, *, listener: Listener, remembered: bool
+    config: ProjectConfig, options: BuildOptions, *, remembered: bool
 ) -> tuple[tuple[BuildVariant, ...], BuildSummary]:
     """As `build`, for a project whose configuration is loaded; also its build variants.
 
@@ -151,13 +151,11 @@ def build_project(
     """
     from publish_all.builders.run import build as run_build  # files that are named are not built
 
-    variants = project_variants(
-        config, options.variants, itself=options.itself, runtime=options.runtime, listener=listener
-    )
-    _tell_other_versions(config, variants, options, listener)
-    wanted = _wanted(config, variants, options, listener)
+    variants = project_variants(config, options.variants, itself=options.itself, runtime=options.runtime)
+    _tell_other_versions(config, variants, options)
+    wanted = _wanted(config, variants, options)
     output = options.output or output_folder(config)
-    listener(StepStarted(step="build", detail=_summary(wanted)))
+    options.runtime.listener(StepStarted(step="build", detail=_summary(wanted)))
     request = BuildRequest(
         root=config.root,
         output=output,
@@ -167,10 +165,10 @@ def build_project(
         compression=config.compression,
     )
     settings = options.runtime.build_settings(config)
-    result = run_build(request, listener=listener, settings=settings)
-    version = project_version(config, runtime=options.runtime, listener=listener)
+    result = run_build(request, listener=options.runtime.listener, settings=settings)
+    version = project_version(config, runtime=options.runtime)
     if options.manifest is not None:  # the other half of a publish follows in another job
-        run_before_publish(config, runtime=options.runtime, listener=listener)
+        run_before_publish(config, runtime=options.runtime)
 
     def write(path: Path) -> None:
         write_manifest(
@@ -192,30 +190,30 @@ def build_project(
     if options.reproduce:
         from publish_all.commands.rebuild import reproduce
 
-        reproduce(request, result, listener=listener, settings=settings)
+        reproduce(request, result, listener=options.runtime.listener, settings=settings)
     return variants, BuildSummary(folder=str(output), files=result.files)
 
 
 def _tell_other_versions(
-    config: ProjectConfig, variants: Sequence[BuildVariant], options: BuildOptions, listener: Listener
+    config: ProjectConfig, variants: Sequence[BuildVariant], options: BuildOptions
 ) -> None:
     """Note variants with another version in their own file, which may be outdated."""
-    version = project_version(config, runtime=options.runtime, listener=listener)
+    version = project_version(config, runtime=options.runtime)
     for each in variants:
         if version is not None and Version(each.version).public != version.version.public:
             text = f"{each.label} has the version {each.version} in its own file, but the project has {version.text}"
             hint = "add the file to `sync` of [tool.publish-all.version] to keep them in sync"
-            listener(Note(message=f"{text}: {hint}"))
+            options.runtime.listener(Note(message=f"{text}: {hint}"))
 
 
 def _wanted(
-    config: ProjectConfig, variants: Sequence[BuildVariant], options: BuildOptions, listener: Listener
+    config: ProjectConfig, variants: Sequence[BuildVariant], options: BuildOptions
 ) -> tuple[BuildVariant, ...]:
     """The variants with those of their files that are asked for, and can be built."""
     wanted = with_tags(variants, options.wheel_tags) if options.wheel_tags else tuple(variants)
     if "wheel" in options.kinds:
         wanted = with_present_files(
-            wanted, config.root, allow_missing=options.allow_missing, listener=listener
+            wanted, config.root, allow_missing=options.allow_missing, listener=options.runtime.listener
         )
     if not any(distributions_of(wanted, options.kinds)):
         msg = f"there is no {' and no '.join(options.kinds)} to build of {_summary(variants)}"
@@ -237,14 +235,14 @@ def _summary(variants: Sequence[BuildVariant]) -> str:
     return ", ".join(each.project for each in variants)
 
 
-def run_before_publish(config: ProjectConfig, *, runtime: Runtime, listener: Listener) -> None:
+def run_before_publish(config: ProjectConfig, *, runtime: Runtime) -> None:
     """Run each command in the root of the project with the shell, and the environment of a build.
 
     Raises `CheckError` for the first that fails, with the end of what it printed.
     """
     environment, dropped = for_project_code(runtime.environment, config.build_environment)
     for command in config.before_publish:
-        listener(StepStarted(step="before-publish", detail=command))
+        runtime.listener(StepStarted(step="before-publish", detail=command))
         done = runtime.run_project(_in_shell(command), cwd=config.root, environment=environment)
         if done.returncode != 0:
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:])
@@ -263,7 +261,6 @@ def list_variants(
     *,
     members: Sequence[str] | None = None,
     runtime: Runtime,
-    listener: Listener = ignore,
 ) -> tuple[tuple[BuildVariant, tuple[str, ...]], ...]:
     """The build variants, each with its differences from the project as short texts."""
     from publish_all.variants.difference import summary
@@ -273,11 +270,11 @@ def list_variants(
     return tuple(
         (each, summary(project.pyproject, each) if each.name else ())
         for project in config.projects
-        for each in project_variants(project, (), runtime=runtime, listener=listener)
+        for each in project_variants(project, (), runtime=runtime)
     )
 
 
-def variant_diff(directory: Path, name: str, *, runtime: Runtime, listener: Listener = ignore) -> str:
+def variant_diff(directory: Path, name: str, *, runtime: Runtime) -> str:
     """The pyproject.toml of a variant against the project's, as a unified diff; empty where there is no difference.
 
     Raises `UsageError` for a name that is not configured.
@@ -285,5 +282,5 @@ def variant_diff(directory: Path, name: str, *, runtime: Runtime, listener: List
     from publish_all.variants.difference import unified_diff
 
     config = load_project(directory)
-    (variant,) = project_variants(config, (name,), runtime=runtime, listener=listener)
+    (variant,) = project_variants(config, (name,), runtime=runtime)
     return unified_diff(config.pyproject, variant)

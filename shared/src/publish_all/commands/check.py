@@ -10,14 +10,12 @@ from publish_all.commands.destinations import open_connection
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import get_files, reach, run_checks
 from publish_all.commands.rebuild import rebuild
-from publish_all.events import Found, Listener, StepStarted, ignore
+from publish_all.events import Found, StepStarted, ignore
 from publish_all.reporting.text import count
 from publish_all.results import CheckSummary
 
 
-def check(
-    options: PublishOptions, *, compare_builds: bool = False, listener: Listener = ignore
-) -> CheckSummary:
+def check(options: PublishOptions, *, compare_builds: bool = False) -> CheckSummary:
     """Check without a network, for the repositories of the connection (none: those of `publish-to`).
 
     With `compare_builds` also build each sdist, and compare with the wheel. Raises `PublishAllError` when there is
@@ -29,20 +27,20 @@ def check(
     # Before the build, which can take long, so that unknown names are reported at once.
     public = {name: known.get(name).public for name in names}
     with temporary_folder() as folder:
-        found = get_files(config, options, listener, folder)
+        found = get_files(config, options, folder)
         files = [file for each in found for file in each.distributions]
-        listener(StepStarted(step="check", detail=count(len(files), "file")))
-        to = reach(found, public, options, ignore)
+        options.runtime.listener(StepStarted(step="check", detail=count(len(files), "file")))
+        quiet = options.heard_by(ignore)
         result = run_checks(
             found,
-            to,
+            reach(found, public, quiet),
             compare=True,
-            indexes=lambda: open_connection(config, options.connection, listener=ignore).repositories(),
+            indexes=lambda: open_connection(config, quiet.connection).repositories(),
         )
         if compare_builds:
             settings = options.runtime.build_settings(config)
-            rebuilt = rebuild(files, listener=listener, settings=settings)
+            rebuilt = rebuild(files, listener=options.runtime.listener, settings=settings)
             result = replace(result, findings=(*result.findings, *rebuilt))
     for finding in result.all_findings:
-        listener(Found(finding=finding))
+        options.runtime.listener(Found(finding=finding))
     return result

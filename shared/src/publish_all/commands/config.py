@@ -18,7 +18,7 @@ from publish_all.config.parse import FIELDS, PROJECT, PYPROJECT, TABLE, VERSION
 from publish_all.config.reading import KeyPath, Problems, dotted, field_of
 from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
 from publish_all.errors import CredentialError, RepositoryError
-from publish_all.events import Listener, Note, ignore
+from publish_all.events import Note
 
 DEFAULT = "default"
 COLUMNS = ("name", "also", "kind", "url", "index", "credential", "origin")
@@ -37,18 +37,16 @@ class Setting(NamedTuple):
     origin: str
 
 
-def show_config(
-    directory: Path, *, runtime: Runtime | None = None, listener: Listener = ignore
-) -> tuple[Setting, ...]:
+def show_config(directory: Path, *, runtime: Runtime) -> tuple[Setting, ...]:
     """All settings, in the order of the documentation. Raises `ConfigurationError`.
 
     Of repositories those are shown which the project states or publishes to.
     """
     config = load_project(directory)
-    known = (runtime or Runtime()).known(config)
+    known = runtime.known(config)
     known.check_destinations(config)
     for note in known.notes:
-        listener(Note(message=note))
+        runtime.listener(Note(message=note))
     return tuple(_settings(config, known))
 
 
@@ -116,9 +114,7 @@ def _toml(value: Any) -> str:
             return json.dumps(str(value))  # a date or time
 
 
-def list_repositories(
-    directory: Path, *, runtime: Runtime | None = None, listener: Listener = ignore
-) -> tuple[tuple[str, ...], ...]:
+def list_repositories(directory: Path, *, runtime: Runtime) -> tuple[tuple[str, ...], ...]:
     """Rows of `COLUMNS`: repositories of the project, the user, other tools, and the built-in ones. It also works outside of a project.
 
     `index` is empty where it is guessed from `url`; `credential` says which credential an upload would use, and
@@ -127,12 +123,11 @@ def list_repositories(
     Raises `ConfigurationError` when a configuration of ours is wrong.
     """
     config = project_of_files(directory, optional=True)
-    runtime = runtime or Runtime()
     known = runtime.known(config)
     options = ConnectionOptions(repositories=known.names, runtime=runtime)
-    connection = open_connection(config, options, listener=listener)
+    connection = open_connection(config, options)
     for name, refusal in known.refusals.items():
-        listener(Note(message=f"{name}: {refusal.message}"))
+        runtime.listener(Note(message=f"{name}: {refusal.message}"))
     aliases = {real: alias for alias, real in ALIASES.items() if alias not in known.refusals}
     return tuple(
         (

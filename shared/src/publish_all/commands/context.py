@@ -15,7 +15,7 @@ from publish_all._process import Run, run, run_project_code
 from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.load import load_project, names_of, search_pyproject
 from publish_all.config.model import Isolation, Pin, ProjectConfig
-from publish_all.events import Listener, Note
+from publish_all.events import Listener, Note, ignore
 
 if TYPE_CHECKING:  # files that are named are published without
     from packaging.utils import NormalizedName
@@ -35,7 +35,7 @@ class Runtime:
     ones; `built_version` is the version that the project was built as, for a run without project code: it takes the
     place of the version from the build backend (empty: unknown). `versions` caches the versions of projects in this run,
     and `repositories` the results of `known`.
-    `isolation`, `refresh` and when the run `started` are about build environments, see `BuildSettings`.
+    `listener` is told what happens. `isolation`, `refresh` and when the run `started` are about build environments, see `BuildSettings`.
     """
 
     environment: Mapping[str, str] = field(default_factory=os.environ.copy)
@@ -47,6 +47,7 @@ class Runtime:
     versions: dict[Path, ResolvedVersion | None] = field(default_factory=dict, compare=False)
     isolation: Isolation = Isolation.ALWAYS
     refresh: bool = False
+    listener: Listener = ignore
     started: float = field(default_factory=time.time, compare=False)
     repositories: list[tuple[ProjectConfig | None, KnownRepositories]] = field(
         default_factory=list, compare=False, repr=False
@@ -96,21 +97,21 @@ def project_of_files(
     return load_project(directory, members)
 
 
-def project_version(config: ProjectConfig, *, runtime: Runtime, listener: Listener) -> ResolvedVersion | None:
+def project_version(config: ProjectConfig, *, runtime: Runtime) -> ResolvedVersion | None:
     """The one version of the project, or None where only its build variants have one.
 
     Asks the build backend in a worker process if it computes the version. A note about an unexpected
     version is shown once per run. Raises `VersionError`.
     """
     if config.root not in runtime.versions:
-        found = _ask_version(config, runtime=runtime, listener=listener)
+        found = _ask_version(config, runtime=runtime)
         runtime.versions[config.root] = found
         if found is not None and found.note is not None:
-            listener(Note(message=found.note))
+            runtime.listener(Note(message=found.note))
     return runtime.versions[config.root]
 
 
-def _ask_version(config: ProjectConfig, *, runtime: Runtime, listener: Listener) -> ResolvedVersion | None:
+def _ask_version(config: ProjectConfig, *, runtime: Runtime) -> ResolvedVersion | None:
     from publish_all.version.version_source import NoProjectVersion, resolve_version
 
     def ask_backend() -> str:
@@ -121,7 +122,7 @@ def _ask_version(config: ProjectConfig, *, runtime: Runtime, listener: Listener)
                 msg = "the manifest does not have the version of the project, which only the build backend knows"
                 raise errors.VersionError(msg, hint="Build again with `publish-all build --manifest FILE`.")
             return runtime.built_version
-        return ask_version(config.root, listener=listener, settings=runtime.build_settings(config))
+        return ask_version(config.root, listener=runtime.listener, settings=runtime.build_settings(config))
 
     environment, run = runtime.environment, runtime.run
     try:
@@ -137,7 +138,6 @@ def project_variants(
     only: Sequence[str],
     *,
     runtime: Runtime,
-    listener: Listener,
     itself: bool = False,
 ) -> tuple[BuildVariant, ...]:
     """The build variants of the project in its present version, or those of them that are named.
@@ -147,19 +147,19 @@ def project_variants(
     from publish_all.variants.resolve import resolve_variants
     from publish_all.version.version_source import Origin
 
-    version = project_version(config, runtime=runtime, listener=listener)
+    version = project_version(config, runtime=runtime)
     found = resolve_variants(
         config,
         version=version.text if version else "",
         from_backend=version is not None and version.origin is Origin.BACKEND,
         only=only,
         base=itself,
-        pins=_pins(config, runtime, listener),
+        pins=_pins(config, runtime),
     )
     return tuple(each for each in found if each.name is None) if itself else found
 
 
-def _pins(config: ProjectConfig, runtime: Runtime, listener: Listener) -> Callable[[str], str | None]:
+def _pins(config: ProjectConfig, runtime: Runtime) -> Callable[[str], str | None]:
     """What to require of each member of the workspace; its version is asked for when the project requires it."""
 
     @cache
@@ -172,7 +172,7 @@ def _pins(config: ProjectConfig, runtime: Runtime, listener: Listener) -> Callab
         member = of().get(name)
         if member is None:
             return None
-        found = project_version(member, runtime=runtime, listener=listener)
+        found = project_version(member, runtime=runtime)
         if found is None:
             return ""
         own = runtime.versions.get(config.root)

@@ -19,7 +19,7 @@ from publish_all.config.known import KnownRepositories, ad_hoc
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionConfig
 from publish_all.config.tools import Tool, ToolSettings
 from publish_all.errors import UsageError
-from publish_all.events import Listener, Note
+from publish_all.events import Note
 from publish_all.repositories.repository import Means, Repository, make_repository
 
 if TYPE_CHECKING:  # a folder needs neither network nor credential
@@ -65,7 +65,6 @@ class Connection:
     chosen: tuple[RepositoryConfig, ...]
     known: KnownRepositories
     options: ConnectionOptions
-    listener: Listener
     config: ProjectConfig | None
 
     @cached_property
@@ -74,7 +73,7 @@ class Connection:
         from publish_all._http import HttpOptions, make_session
         from publish_all.credentials.transport import server_settings
 
-        options, ask = self.options, self.options.ask
+        options, ask, listener = self.options, self.options.ask, self.options.runtime.listener
 
         def ask_password(path: Path) -> str:
             return ask(f"Password of the client key {path}", hidden=True) if ask is not None else ""
@@ -84,7 +83,7 @@ class Connection:
                 ca_cert=options.ca_cert,
                 client_cert=options.client_cert,
                 client_key=options.client_key,
-                servers=server_settings(self.known.tools, self.chosen, listener=self.listener),
+                servers=server_settings(self.known.tools, self.chosen, listener=listener),
                 ask_password=ask_password if ask is not None else None,
                 timeout=options.timeout,
             )
@@ -107,7 +106,7 @@ class Connection:
             explicit=explicit,
             auth=options.auth,
             ask=options.ask,
-            listener=self.listener,
+            listener=options.runtime.listener,
         )
 
     def repositories(self, receipt: ReceiptFile | None = None) -> tuple[Repository, ...]:
@@ -136,15 +135,13 @@ class Connection:
             session=self.session,
             receipt=receipt,
             signer=self.options.signer or SigstoreSigner(identity=identity, mask=mask_for(environment)),
-            listener=self.listener,
+            listener=self.options.runtime.listener,
             tag_prefix=version.tag_prefix,
             private=self.config is not None and self.config.private,
         )
 
 
-def open_connection(
-    config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
-) -> Connection:
+def open_connection(config: ProjectConfig | None, options: ConnectionOptions) -> Connection:
     """Look up the repositories. Raises `ConfigurationError`."""
     runtime = options.runtime
     names = options.repositories or (config.publish_to if config is not None else ("pypi",))
@@ -152,7 +149,7 @@ def open_connection(
     if config is not None:
         known.check_destinations(config)
     for note in known.notes:
-        listener(Note(message=note))
+        options.runtime.listener(Note(message=note))
     chosen: dict[str, RepositoryConfig] = {}
     if options.repository_url is not None:
         if len(options.repositories) > 1:
@@ -174,14 +171,11 @@ def open_connection(
         chosen=tuple(map(complete_one, chosen.values())),
         known=known,
         options=options,
-        listener=listener,
         config=config,
     )
 
 
-def ensure_default_is_meant(
-    config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
-) -> None:
+def ensure_default_is_meant(config: ProjectConfig | None, options: ConnectionOptions) -> None:
     """Check that PyPI is the intended destination if none is configured, because an upload to PyPI cannot be undone.
 
     Raise `UsageError` if the project or the environment configures another upload URL, or replaces PyPI as a source.
@@ -201,7 +195,9 @@ def ensure_default_is_meant(
         hint = f"Run one of these, or set publish-to in [tool.publish-all]:\n{lines}"
         raise UsageError(msg, hint=hint)
     for shown, origin in _sources(tools):
-        listener(Note(message=f"{origin} installs from {shown}, but uploads go to {DEFAULT}."))
+        options.runtime.listener(
+            Note(message=f"{origin} installs from {shown}, but uploads go to {DEFAULT}.")
+        )
 
 
 def _in_project(tools: ToolSettings) -> Iterator[tuple[str, str, str]]:
@@ -253,13 +249,11 @@ def or_default_registry(options: ConnectionOptions) -> ConnectionOptions:
     return replace(options, repositories=("github",))
 
 
-def open_registry(
-    config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
-) -> OciRepository:
+def open_registry(config: ProjectConfig | None, options: ConnectionOptions) -> OciRepository:
     """The registry that is named, or else `github`. Raises `UsageError` for another kind of repository."""
     from publish_all.repositories.oci import OciRepository
 
-    (found,) = open_connection(config, or_default_registry(options), listener=listener).repositories()
+    (found,) = open_connection(config, or_default_registry(options)).repositories()
     if not isinstance(found, OciRepository):
         msg = f"{found.name} is not an OCI registry (its kind is {found.kind.name})"
         raise UsageError(msg, hint="Select an OCI registry with -r, such as `-r github`.")

@@ -28,7 +28,7 @@ from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSou
 from publish_all.config.workflows import Workflows, read_workflows
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CheckError, PublishAllError
-from publish_all.events import Listener, ignore
+from publish_all.events import ignore
 from publish_all.findings import Finding
 from publish_all.reporting.text import count, size
 from publish_all.summaries import DoctorReport
@@ -41,18 +41,18 @@ PLUGIN = "poetry-publish-all"
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
-def doctor(options: PublishOptions, *, listener: Listener = ignore) -> DoctorReport:
+def doctor(options: PublishOptions) -> DoctorReport:
     """Check everything that a publish needs; with `offline`, without repositories and git remotes.
 
     Never raises for problems of the project.
     """
     # Things are checked in the order of publish, so that the first failure gives the exit code.
     failures: list[int] = []
-    sections = [Section("project", failures, listener)]
+    sections = [Section("project", failures, options.runtime.listener)]
     try:
         config = project_of_files(options.directory, optional=False, members=options.members)
         if config is not None:
-            _examine(config, options, sections, failures, listener)
+            _examine(config, options, sections, failures)
     except PublishAllError as error:
         sections[0].failed(error)
     return DoctorReport(
@@ -67,7 +67,6 @@ def _examine(
     options: PublishOptions,
     sections: list[Section],
     failures: list[int],
-    listener: Listener,
 ) -> None:
     runtime, project = options.runtime, sections[0]
     project.where = str(config.root)
@@ -79,7 +78,7 @@ def _examine(
     workflows = read_workflows(config.root)
 
     def new_section(name: str) -> Section:
-        sections.append(Section(name, failures, listener))
+        sections.append(Section(name, failures, runtime.listener))
         return sections[-1]
 
     chosen = tuple(_choose(config, options, workflows, new_section))
@@ -89,10 +88,9 @@ def _examine(
         prepared = prepare(
             config,
             [each.repository for each in chosen],
-            options,
+            options.heard_by(project.hear),
             scratch=folder,
             journal=journal,
-            listener=project.hear,
         )
         _tell(config, options, project, prepared)
         failures += filter(None, [_exit_code_of(prepared, options, journal)])
@@ -121,11 +119,12 @@ def _choose(
         connections = [stated]
     if not (stated.username is None and stated.password is None):
         # They are for one destination: no other one may see them.
-        open_connection(config, stated, listener=ignore)
+        open_connection(config, options.heard_by(ignore).connection)
     for connection in connections:
         section = new_section(", ".join(connection.repositories) or "destination")
         try:
-            opened = open_connection(config, connection, listener=section.hear)
+            heard = replace(connection, runtime=replace(connection.runtime, listener=section.hear))
+            opened = open_connection(config, heard)
             (repository,) = opened.repositories()
         except PublishAllError as error:
             section.failed(error)

@@ -27,7 +27,7 @@ from publish_all.commands.index import IndexOptions
 from publish_all.commands.serve import Index, open_index
 from publish_all.config.tools import Tool
 from publish_all.errors import UsageError
-from publish_all.events import Listener, Note, ignore
+from publish_all.events import Note
 from publish_all.index.client_settings import (
     ClientSettings,
     child_environment,
@@ -62,7 +62,6 @@ def execute(
     port: int = 0,
     no_fallback: bool = False,
     cwd: Path | None = None,
-    listener: Listener = ignore,
     run: Attached = attached,
 ) -> int:
     """Run a command over an index, on any free port if it is 0. Returns the command's exit code.
@@ -77,15 +76,17 @@ def execute(
     for each in filter(None, (client.locks for client in clients)):
         text = f"`{each}` may write a lock file with the address of this index, which stops working when the command ends."
         more = "To lock, run `publish-all serve` at a permanent address, and use it as the index."
-        listener(Note(message=f"{text} {more}"))
+        runtime.listener(Note(message=f"{text} {more}"))
     if settings.others:
         said = "not passed on, because it names other places to install from"
-        listener(Note(message=f"{said}: {', '.join(settings.others)}. Add an index with --fallback URL."))
+        runtime.listener(
+            Note(message=f"{said}: {', '.join(settings.others)}. Add an index with --fallback URL.")
+        )
     # Only for this run, so that other users of this machine have no access.
     password = secrets.token_urlsafe(32)
-    own = _own_options(options, settings, password, listener, no_fallback=no_fallback)
+    own = _own_options(options, settings, password, no_fallback=no_fallback)
     with (
-        open_index(own, listener=listener) as index,
+        open_index(own) as index,
         temporary_folder() as folder,
         listen(HOST, port) as bound,
     ):
@@ -96,7 +97,7 @@ def execute(
             raise _refusal(places, index)
         uv_config = folder / "uv.toml"
         uv_config.write_text(tomlkit.dumps(dict(settings.uv)), encoding="utf-8")
-        listener(Note(message=index.rule))
+        runtime.listener(Note(message=index.rule))
         with running(index.app, bound, stop=index.service.stop):
             try:
                 child = child_environment(
@@ -114,7 +115,7 @@ def execute(
         if code:
             # pip and uv show the status of an answer at most, and none of its words.
             for each in index.service.refusals:
-                listener(Note(message=each))
+                runtime.listener(Note(message=each))
         return code
 
 
@@ -143,7 +144,7 @@ def _settings(clients: Sequence[Client], runtime: Runtime, cwd: Path) -> ClientS
 
 
 def _own_options(
-    options: IndexOptions, settings: ClientSettings, password: str, listener: Listener, *, no_fallback: bool
+    options: IndexOptions, settings: ClientSettings, password: str, *, no_fallback: bool
 ) -> IndexOptions:
     """The options of the temporary index. Unless `no_fallback`, it has the fallback that pip or uv would use, or PyPI."""
     connection, mirror = options.connection, settings.mirror
@@ -163,7 +164,7 @@ def _own_options(
             f"{mirror.origin} has {shown_or_raw(mirror.value)}, which is not an http index and is not used"
         )
     if refused is not None:
-        listener(Note(message=f"{refused}. Add an index for them with --fallback."))
+        connection.runtime.listener(Note(message=f"{refused}. Add an index for them with --fallback."))
         return own
     return replace(own, default_fallback=mirror.value if mirror is not None else PYPI)
 

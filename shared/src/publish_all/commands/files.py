@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,10 +78,13 @@ class PublishOptions:
     def runtime(self) -> Runtime:
         return self.connection.runtime
 
-    def project_variants(self, config: ProjectConfig, listener: Listener) -> tuple[BuildVariant, ...]:
-        return project_variants(
-            config, self.variants, itself=self.itself, runtime=self.runtime, listener=listener
-        )
+    def heard_by(self, listener: Listener) -> PublishOptions:
+        """The options with another listener."""
+        runtime = replace(self.runtime, listener=listener)
+        return replace(self, connection=replace(self.connection, runtime=runtime))
+
+    def project_variants(self, config: ProjectConfig) -> tuple[BuildVariant, ...]:
+        return project_variants(config, self.variants, itself=self.itself, runtime=self.runtime)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from publish_all._http_errors import HttpError
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_registry
 from publish_all.diagnoses import findings_of
-from publish_all.events import Found, Listener, StepStarted, ignore
+from publish_all.events import Found, StepStarted
 from publish_all.reporting.text import count
 from publish_all.repositories import oci_layout as layout
 from publish_all.repositories.oci import OciRepository
@@ -27,7 +27,7 @@ _CONFLICT = "files with the same names and other content already exist; nothing 
 
 
 def finalize(
-    directory: Path, receipts: Sequence[Path], options: ConnectionOptions, *, listener: Listener = ignore
+    directory: Path, receipts: Sequence[Path], options: ConnectionOptions
 ) -> tuple[PushedRelease, ...]:
     """List the files of receipts from `publish --receipt`, and keep the files that are already listed. Returns the releases.
 
@@ -40,7 +40,7 @@ def finalize(
         named = dict.fromkeys(each.repository for each in releases)
         options = replace(options, repositories=tuple(named))
     config = project_of_files(directory, optional=True)
-    repository = open_registry(config, options, listener=listener)
+    repository = open_registry(config, options)
     others = sorted({each.url for each in releases} - {repository.url})
     if others:  # another place has not got the files
         msg = f"the receipts are for {', '.join(others)}, but {repository.name} is {repository.url}"
@@ -49,7 +49,9 @@ def finalize(
     conflicts = tuple(finding for each in releases for finding in repository.conflicts(each))
     if conflicts:
         raise errors.ConflictError(_CONFLICT, findings=conflicts)
-    listener(StepStarted(step="finalize", detail=f"{repository.name}: {count(len(releases), 'release')}"))
+    options.runtime.listener(
+        StepStarted(step="finalize", detail=f"{repository.name}: {count(len(releases), 'release')}")
+    )
     failed: list[ReleaseOutcome] = []
     refused: errors.CredentialError | None = None
     for release in releases:
@@ -59,7 +61,7 @@ def finalize(
             # Each project is a separate package in the registry, with separate permissions.
             refused, outcome = error, ReleaseOutcome(complete=False, findings=findings_of(error))
         for finding in outcome.findings:
-            listener(Found(finding=finding))
+            options.runtime.listener(Found(finding=finding))
         failed += [] if outcome.complete else [outcome]
     if refused is not None and len(failed) == len(releases):
         raise refused

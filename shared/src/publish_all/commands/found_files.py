@@ -29,7 +29,7 @@ from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import release_of
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, ConfigurationError, UsageError
-from publish_all.events import Listener, Note, StepStarted
+from publish_all.events import Note, StepStarted
 from publish_all.upload.journal import Journal
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.git import one_line
@@ -38,7 +38,6 @@ from publish_all.version.git import one_line
 def find_files(
     config: ProjectConfig | None,
     options: PublishOptions,
-    listener: Listener,
     scratch: Path | None,
     journal: Journal,
 ) -> list[FoundFiles]:
@@ -48,17 +47,15 @@ def find_files(
     earlier runs.
     """
     if options.source is not None and scratch is not None:
-        return [_promoted(config, options, listener, scratch)]
+        return [_promoted(config, options, scratch)]
     if config is None or not config.members:
-        return [_find(config, _as_built(options), listener, scratch, journal)]
+        return [_find(config, _as_built(options), scratch, journal)]
     folder = options.output or output_folder(config)
 
-    def of_run(member: ProjectConfig) -> PublishOptions:
-        return _as_built(options, names_of(member))
-
-    def of_member(member: ProjectConfig, variants: tuple[str, ...], hear: Listener) -> FoundFiles:
-        of = replace(of_run(member), directory=member.root, variants=variants, output=folder)
-        found = _find(member, of, hear, scratch, journal)
+    def of_member(member: ProjectConfig, variants: tuple[str, ...], runtime: Runtime) -> FoundFiles:
+        connection = replace(options.connection, runtime=runtime)
+        of = replace(options, directory=member.root, variants=variants, output=folder, connection=connection)
+        found = _find(member, of, scratch, journal)
         name = label(member)
         files = tuple(replace(each, member=name) for each in found.distributions)
         return replace(found, member=name, distributions=files)
@@ -67,36 +64,34 @@ def find_files(
         config,
         options.variants,
         of_member,
-        runtime=lambda member: of_run(member).runtime,
-        listener=listener,
+        runtime=lambda member: _as_built(options, names_of(member)).runtime,
     )
 
 
 def _find(
     config: ProjectConfig | None,
     options: PublishOptions,
-    listener: Listener,
     scratch: Path | None,
     journal: Journal,
 ) -> FoundFiles:
     if options.manifest is not None:
-        return _listed(config, options, listener)
+        return _listed(config, options)
     if config is None:
         raise ValueError("there is no project to build")
     output = options.output or output_folder(config)
     if not options.build or not journal.complete:
-        variants = options.project_variants(config, listener)
+        variants = options.project_variants(config)
         manifest = _last_build(config, options, output, variants)
         if not options.build:
             if manifest is None:
-                return _found_by_name(config, variants, options, output, listener)
+                return _found_by_name(config, variants, options, output)
             return _of_manifest(manifest, config, variants, allow_missing=options.allow_missing)
         # Files that are published in part are not built again: they could be other bytes.
         if manifest is not None and journal.unfinished(each.sha256 for each in manifest.entries):
             with suppress(UsageError):  # a wheel that is not built yet
                 found = _of_manifest(manifest, config, variants, allow_missing=options.allow_missing)
                 text = "an earlier run was not finished: its files are published and not built again"
-                listener(Note(message=text))
+                options.runtime.listener(Note(message=text))
                 return found
     build = BuildOptions(
         directory=options.directory,
@@ -106,7 +101,7 @@ def _find(
         allow_missing=options.allow_missing,
         runtime=options.runtime,
     )
-    variants, built = build_project(config, build, listener=listener, remembered=scratch is None)
+    variants, built = build_project(config, build, remembered=scratch is None)
     folder = Path(built.folder)
     read = (read_distribution(folder / each.filename, variant=each.variant) for each in built.files)
     return FoundFiles(config=config, distributions=tuple(read), variants=variants, built=True)
@@ -160,7 +155,7 @@ def _of_manifest(
     return FoundFiles(config=config, distributions=tuple(read), variants=tuple(variants), built=True)
 
 
-def _listed(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> FoundFiles:
+def _listed(config: ProjectConfig | None, options: PublishOptions) -> FoundFiles:
     """The files that a manifest lists which the user named. That of a workspace lists those of other members, too.
 
     Raises `UsageError` where it lists files of other releases than those of the project now.
@@ -172,7 +167,7 @@ def _listed(config: ProjectConfig | None, options: PublishOptions, listener: Lis
         raise UsageError(f"no file {path} found", hint=hint)
     if config is None:
         return _of_manifest(manifest, None, (), allow_missing=options.allow_missing)
-    variants = options.project_variants(config, listener)
+    variants = options.project_variants(config)
     if options.members is not None:
         manifest = _of_names(manifest, names_of(config))
     now = {each.name: (each.project, each.version) for each in variants}
@@ -220,7 +215,6 @@ def _found_by_name(
     variants: Sequence[BuildVariant],
     options: PublishOptions,
     output: Path,
-    listener: Listener,
 ) -> FoundFiles:
     """The files in the output folder with the names and versions of the variants, or of the project itself.
 
@@ -230,8 +224,8 @@ def _found_by_name(
     sets = [variants]
     if not options.variants and not options.itself and all(each.name is not None for each in variants):
         with suppress(ConfigurationError):  # a project without a name
-            sets.append(project_variants(config, (), itself=True, runtime=options.runtime, listener=listener))
-    paths = list(_untracked(output, options.runtime, listener))
+            sets.append(project_variants(config, (), itself=True, runtime=options.runtime))
+    paths = list(_untracked(output, options.runtime))
     fitting = []
     for each in sets:
         of = {_release(one.project, one.version): one.name for one in each}
@@ -255,11 +249,13 @@ def _found_by_name(
     if lacking:
         msg = f"not built yet: {', '.join(lacking)}"
         raise UsageError(msg, hint="Build it first, or select build variants with `--variant NAME`.")
-    listener(Note(message=f"found by their names in {output}: {', '.join(each.filename for each in files)}"))
+    options.runtime.listener(
+        Note(message=f"found by their names in {output}: {', '.join(each.filename for each in files)}")
+    )
     return FoundFiles(config=config, distributions=tuple(files), variants=tuple(chosen))
 
 
-def _untracked(output: Path, runtime: Runtime, listener: Listener) -> Iterator[Path]:
+def _untracked(output: Path, runtime: Runtime) -> Iterator[Path]:
     """The wheels and sdists in a folder, without those that git tracks.
 
     Raises `UsageError` where there is a repository that git cannot read.
@@ -280,14 +276,12 @@ def _untracked(output: Path, runtime: Runtime, listener: Listener) -> Iterator[P
     for each in files:
         if each.name in tracked:
             text = f"skipped: {each.name} is tracked by git, so it is not a build result"
-            listener(Note(message=text))
+            runtime.listener(Note(message=text))
         else:
             yield each
 
 
-def _promoted(
-    config: ProjectConfig | None, options: PublishOptions, listener: Listener, folder: Path
-) -> FoundFiles:
+def _promoted(config: ProjectConfig | None, options: PublishOptions, folder: Path) -> FoundFiles:
     """Fetch releases (`NAME==VERSION`; none: the project's, in its present version) from `source` into `folder`.
 
     The project's are those of its build variants. Each file is checked against the hash that the source's index
@@ -301,10 +295,10 @@ def _promoted(
         username=None,
         password=None,
     )
-    (repository,) = open_connection(config, reading, listener=listener).repositories()
-    wanted = [parse_release(each) for each in options.releases] or _releases_of(config, options, listener)
+    (repository,) = open_connection(config, reading).repositories()
+    wanted = [parse_release(each) for each in options.releases] or _releases_of(config, options)
     shown = ", ".join(f"{project}=={version}" for project, version in wanted)
-    listener(StepStarted(step="fetch", detail=f"{repository.name}: {shown}"))
+    options.runtime.listener(StepStarted(step="fetch", detail=f"{repository.name}: {shown}"))
     paths: list[Path] = []
     for project, version in dict.fromkeys(wanted):
         paths += repository.fetch(project, version, folder)
@@ -322,10 +316,10 @@ def parse_release(text: str) -> tuple[NormalizedName, Version]:
 
 
 def _releases_of(
-    config: ProjectConfig | None, options: PublishOptions, listener: Listener
+    config: ProjectConfig | None, options: PublishOptions
 ) -> list[tuple[NormalizedName, Version]]:
     """Those of the build variants."""
     if config is None:
         raise UsageError("--from needs the releases to copy", hint="Write releases as NAME==VERSION.")
-    found = project_variants(config, (), runtime=options.runtime, listener=listener)
+    found = project_variants(config, (), runtime=options.runtime)
     return [(canonicalize_name(each.project), Version(each.version)) for each in found]

@@ -13,7 +13,7 @@ from publish_all.credentials.credential_source import CredentialRequest, Purpose
 from publish_all.credentials.prompt import Ask, ask_for
 from publish_all.credentials.value import TOKEN_USER, cleaned, describe, inspect
 from publish_all.errors import CredentialError, UsageError
-from publish_all.events import Found, Listener, ignore
+from publish_all.events import Found
 from publish_all.findings import Severity
 
 COLUMNS = ("repository", "service", "user", "outcome")
@@ -27,8 +27,7 @@ def login(
     forget: bool = False,
     project: NormalizedName | None = None,
     username: str | None = None,
-    runtime: Runtime | None = None,
-    listener: Listener = ignore,
+    runtime: Runtime,
 ) -> tuple[str, ...]:
     """Ask for a credential, detect its kind, and store it, or remove the one to `forget`. Returns a row of `COLUMNS`.
 
@@ -47,13 +46,13 @@ def login(
     found = ask_for(request, ask)
     if found is None:
         raise CredentialError("nothing was entered, so nothing was stored")
-    found = cleaned(found, listener)
+    found = cleaned(found, runtime.listener)
     findings = inspect(found, request)
     errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
     if errors:
         raise CredentialError(errors[0].message, hint=errors[0].hint or None, findings=errors)
     for finding in findings:
-        listener(Found(finding=finding))
+        runtime.listener(Found(finding=finding))
     where = keyring.store(request.url, found.username, found.secret, project=project)
     return request.repository, request.url, found.username, f"{describe(found.secret)}, kept in {where}"
 
@@ -63,10 +62,10 @@ def _request(
     directory: Path,
     project: NormalizedName | None,
     username: str | None,
-    runtime: Runtime | None,
+    runtime: Runtime,
 ) -> CredentialRequest:
     """What the credential is for, with the service that it is stored under as the URL. Raises `UsageError`."""
-    known = (runtime or Runtime()).known(project_of_files(directory, optional=True))
+    known = runtime.known(project_of_files(directory, optional=True))
     config = known.get(repository)
     if config.kind.local or config.url is None:
         msg = f"the repository {config.name} is a folder, which needs no credential"

@@ -37,7 +37,7 @@ from publish_all.commands.index import (
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.events import Found, Listener, Note, StepStarted, ignore
+from publish_all.events import Found, Note, StepStarted, ignore
 from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.reporting.text import count
 from publish_all.repositories.directory import replace_file
@@ -77,10 +77,8 @@ class ListedFile(NamedTuple):
 
 def list_packages(
     directory: Path,
-    names: Sequence[str] = (),
-    connection: ConnectionOptions | None = None,
-    *,
-    listener: Listener = ignore,
+    names: Sequence[str],
+    connection: ConnectionOptions,
 ) -> tuple[ListedFile, ...]:
     """The files of each project, oldest release first. Missing projects become notes.
 
@@ -88,15 +86,17 @@ def list_packages(
     Raises `PublishAllError`.
     """
     config = project_of_files(directory, optional=True)
-    source = _source(config, connection or ConnectionOptions(), listener)
+    source = _source(config, connection)
     rows: list[ListedFile] = []
     with _in_our_words():
         for project in _projects(names, config, source):
             page = source.page(project, None)
             for finding in source.oddities(project):
-                listener(Found(finding=finding))
+                connection.runtime.listener(Found(finding=finding))
             if page is None:
-                listener(Note(message=f"{project} has no versions there, or you are not allowed to see them"))
+                connection.runtime.listener(
+                    Note(message=f"{project} has no versions there, or you are not allowed to see them")
+                )
                 continue
             for version, files in sorted(releases_of(page.files).items()):
                 for file in files:
@@ -114,10 +114,10 @@ def list_packages(
     return tuple(rows)
 
 
-def _source(config: ProjectConfig | None, options: ConnectionOptions, listener: Listener) -> IndexSource:
+def _source(config: ProjectConfig | None, options: ConnectionOptions) -> IndexSource:
     """The repository that is named, or else `github`. Raises `UsageError` for one that is an index itself."""
     options = or_default_registry(options)
-    opened = open_connection(config, options, listener=listener)
+    opened = open_connection(config, options)
     (chosen,) = servable(opened.chosen, options)
     return open_source(chosen, opened, own=True)
 
@@ -214,7 +214,6 @@ def download(
     pre: bool = False,
     dependencies: bool = False,
     target: Target | None = None,
-    listener: Listener = ignore,
     run: Run = run,
 ) -> tuple[DownloadedFile, ...]:
     """Download all files of the newest matching release of each requirement, and check their SHA-256 digests.
@@ -228,12 +227,14 @@ def download(
     requirements = [_parse(each) for each in texts]
     config = project_of_files(options.directory, optional=True)
     index = _dependency_index(options, requirements, config) if dependencies else None
-    source = _source(config, options.connection, listener)
+    source = _source(config, options.connection)
     with _in_our_words():
         wanted = [_wanted(source, each, pre=pre) for each in requirements]
     files = [(each, file) for each in wanted for file in each.files]
     pins = tuple(dict.fromkeys(each.pin for each in wanted))
-    listener(StepStarted(step="fetch", detail=f"{source.name}: {count(len(files), 'file')}"))
+    options.connection.runtime.listener(
+        StepStarted(step="fetch", detail=f"{source.name}: {count(len(files), 'file')}")
+    )
     if dependencies:
         _ensure_ours(destination)
     destination.mkdir(parents=True, exist_ok=True)
@@ -247,7 +248,7 @@ def download(
         found = in_parallel(fetch, files)
         if index is not None:
             others = folder / "dependencies"
-            fetch_dependencies(index, pins, others, target, listener=listener, run=run)
+            fetch_dependencies(index, pins, others, target, run=run)
             ours = {Path(each.file).name for each in found}
             for path in sorted(others.iterdir()):
                 if path.name not in ours and (release := release_of(path.name)) is not None:
@@ -256,7 +257,9 @@ def download(
     # Without --no-index pip would look for newer namesakes on PyPI.
     line = shlex.join(["--find-links", str(destination), *pins])
     alone = "" if dependencies else " --no-deps"
-    listener(Note(message=f"to install exactly these files: pip install --no-index{alone} {line}"))
+    options.connection.runtime.listener(
+        Note(message=f"to install exactly these files: pip install --no-index{alone} {line}")
+    )
     return tuple(found)
 
 
@@ -320,7 +323,6 @@ def fetch_dependencies(
     folder: Path,
     target: Target | None,
     *,
-    listener: Listener,
     run: Run,
 ) -> None:
     """Download the releases and their dependencies with pip into a new folder. Raises `PublishAllError`.
@@ -331,7 +333,9 @@ def fetch_dependencies(
     ensure_installed()
     from publish_all.commands.exec import execute, find_pip
 
-    environment = index.connection.runtime.environment
+    runtime = index.connection.runtime
+    environment, quiet = runtime.environment, replace(runtime, listener=ignore)
+    quiet_index = replace(index, connection=replace(index.connection, runtime=quiet))
     uv = shutil.which("uv", path=environment.get("PATH"))
     pip = find_pip(environment)
     if pip is None and uv is not None:
@@ -347,8 +351,8 @@ def fetch_dependencies(
         said.extend(line for line in done.stderr.splitlines() if line.strip())
         return done.returncode
 
-    def start(*command: str, heard: Listener) -> None:
-        if code := execute(command, index, listener=heard, run=quietly):
+    def start(*command: str, over: IndexOptions) -> None:
+        if code := execute(command, over, run=quietly):
             raise PublishAllError(
                 f"{Path(command[0]).stem} cannot download the dependencies: {' / '.join(said[-3:]) or f'exit code {code}'}",
                 hint="Add their index with --fallback, and names of the repository with --private. "
@@ -360,7 +364,7 @@ def fetch_dependencies(
     options = ["--disable-pip-version-check", "--dest", str(folder.absolute())]
     wanted = list(pins)
     if target is not None and uv is not None:
-        listener(StepStarted(step="resolve", detail="dependencies, by uv pip compile"))
+        runtime.listener(StepStarted(step="resolve", detail="dependencies, by uv pip compile"))
         source, pinned = folder.with_suffix(".in"), folder.with_suffix(".txt")
         source.write_text("\n".join(pins), encoding="utf-8")
         compile_words = ["-q", "--no-header", "--no-annotate", "--only-binary=:all:", "-o", str(pinned)]
@@ -374,14 +378,14 @@ def fetch_dependencies(
             *compile_words,
             *machine,
             str(source),
-            heard=ignore,
+            over=quiet_index,
         )
         wanted = pinned.read_text(encoding="utf-8").split()
         options += ["--no-deps", "--only-binary=:all:", "--implementation", "cp"]
         options += ["--python-version", target.python]
         options += [word for each in target.tags for word in ("--platform", each)]
-    listener(StepStarted(step="fetch", detail="dependencies, by pip download"))
-    start(*pip, "download", *options, *wanted, heard=listener)
+    runtime.listener(StepStarted(step="fetch", detail="dependencies, by pip download"))
+    start(*pip, "download", *options, *wanted, over=index)
 
 
 def _ensure_ours(folder: Path) -> None:

@@ -105,10 +105,9 @@ def repository_for_poetry(
     from publish_all.config.addresses import same_url
     from publish_all.config.load import load_project
     from publish_all.credentials.credential_source import CredentialRequest, Purpose
-    from publish_all.events import ignore
 
     options = ConnectionOptions(repositories=(name,))
-    connection = open_connection(load_project(directory), options, listener=ignore)
+    connection = open_connection(load_project(directory), options)
     (config,) = connection.chosen
     if not config.kind.standard_api or config.url is None:
         return None, None

@@ -26,7 +26,7 @@ from publish_all.diagnoses import TAG_ELSEWHERE, Diagnosis
 from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import BuildError, CheckError, PublishAllError, UsageError
-from publish_all.events import Found, Listener, Note, StepStarted
+from publish_all.events import Found, Note, StepStarted
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import count
 from publish_all.repositories.repository import Repository
@@ -63,7 +63,6 @@ def prepare(
     *,
     scratch: Path | None,
     journal: Journal,
-    listener: Listener,
     rehearsal: Repository | None = None,
     before_preflight: Callable[[], Cancellation] | None = None,
 ) -> Prepared:
@@ -83,15 +82,15 @@ def prepare(
     refused: CheckError | None = None
     failed: frozenset[str | None] = frozenset()
     try:
-        files = get_files(config, options, listener, scratch, journal)
+        files = get_files(config, options, scratch, journal)
         if repositories:
-            reached = reach(files, public, options, listener)
+            reached = reach(files, public, options)
             planned = _plan(files, repositories, reached, rehearsal)
             unique: dict[str, Distribution] = {}
             for each in planned:
                 for file in each.files:
                     unique[file.filename] = file
-            listener(StepStarted(step="check", detail=count(len(unique), "file")))
+            options.runtime.listener(StepStarted(step="check", detail=count(len(unique), "file")))
             indexes: Sequence[Repository] = () if options.offline else repositories
             checked = run_checks(files, reached, wanted=unique.values(), indexes=lambda: indexes)
             told: list[CheckedSubject | CheckSummary] = [*checked.subjects, checked]
@@ -99,7 +98,7 @@ def prepare(
             for about in told:
                 for finding in about.findings:
                     if finding.severity is not Severity.NOTE:
-                        listener(Found(finding=finding))
+                        options.runtime.listener(Found(finding=finding))
                     if finding.severity is Severity.ERROR:
                         wrong.append(finding)
             if wrong:
@@ -122,7 +121,7 @@ def prepare(
     if config is not None and not options.files and options.source is None:
         # Other files are not of this working tree.
         try:
-            _check_version(config, [each.repository for each in planned] or repositories, options, listener)
+            _check_version(config, [each.repository for each in planned] or repositories, options)
         except PublishAllError as error:
             if publishes:
                 raise
@@ -134,7 +133,7 @@ def prepare(
     answer = preflight(
         asked,
         journal=journal,
-        listener=listener,
+        listener=options.runtime.listener,
         jobs=options.jobs or DEFAULT_JOBS,
         skip_existing=options.skip_existing,
         in_earnest=publishes and not options.dry_run,
@@ -180,7 +179,6 @@ def _is_released(found: Sequence[FoundFiles], repository: Repository, file: Dist
 def get_files(
     config: ProjectConfig | None,
     options: PublishOptions,
-    listener: Listener,
     scratch: Path | None,
     journal: Journal | None = None,
 ) -> Sequence[FoundFiles]:
@@ -193,12 +191,10 @@ def get_files(
         return [replace(named_files(options.files), config=config)]
     from publish_all.commands.found_files import find_files
 
-    return find_files(config, options, listener, scratch, journal or Journal())
+    return find_files(config, options, scratch, journal or Journal())
 
 
-def reach(
-    found: Sequence[FoundFiles], public: Mapping[str, bool], options: PublishOptions, listener: Listener
-) -> Reach:
+def reach(found: Sequence[FoundFiles], public: Mapping[str, bool], options: PublishOptions) -> Reach:
     """Where files may go (`publish-to` of a variant or member narrows), of repositories that are public or not."""
     result: Reach = {}
     for files in found:
@@ -207,14 +203,18 @@ def reach(
             if files.config is not None and files.member is not None:
                 why = _kept_back(files.config, repository, options, is_public=is_public)
             if why is not None:
-                listener(Note(message=f"{files.member} is not published to {repository}, because {why}"))
+                options.runtime.listener(
+                    Note(message=f"{files.member} is not published to {repository}, because {why}")
+                )
                 continue
             kept = set()
             for each in files.variants:
                 if not _goes(repository, each.publish_to):
                     kept.add(each.name)
                     why = "its publish-to does not contain it"
-                    listener(Note(message=f"{each.label} is not published to {repository}, because {why}"))
+                    options.runtime.listener(
+                        Note(message=f"{each.label} is not published to {repository}, because {why}")
+                    )
             if not kept or len(kept) < len(files.variants):
                 _, going = result.setdefault(repository, (is_public, set()))
                 for file in files.distributions:
@@ -401,7 +401,6 @@ def _check_version(
     config: ProjectConfig,
     repositories: Sequence[Repository],
     options: PublishOptions,
-    listener: Listener,
 ) -> None:
     """Report findings about the working tree and its tags against publishing this version. Raises `CheckError`, `VersionError`.
 
@@ -411,7 +410,7 @@ def _check_version(
 
     found: dict[Finding, str] = {}
     for each in config.projects:
-        version = project_version(each, runtime=options.runtime, listener=listener)
+        version = project_version(each, runtime=options.runtime)
         if version is not None:
             findings = release_findings(
                 each,
@@ -426,7 +425,7 @@ def _check_version(
             kept = (one for one in findings if not (config.members and one.code == TAG_ELSEWHERE.code))
             found |= {one: version.text for one in kept if one not in found}
     for finding in found:
-        listener(Found(finding=finding))
+        options.runtime.listener(Found(finding=finding))
     errors = tuple(each for each in found if each.severity is Severity.ERROR)
     if errors:
         message = f"the version {found[errors[0]]} cannot be published from here; nothing was uploaded"

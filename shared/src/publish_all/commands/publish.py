@@ -14,7 +14,7 @@ from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import DEFAULT_JOBS, prepare
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.events import Listener, Note, ignore, unless_it_breaks
+from publish_all.events import Note, unless_it_breaks
 from publish_all.repositories.repository import Repository
 from publish_all.results import PublishReport, RepositoryReport
 from publish_all.upload.execute import VERIFY_SECONDS, Gate, execute
@@ -42,22 +42,22 @@ class PublishResult:
         return self.report.exit_code if isinstance(self.report, PublishReport) else 0
 
 
-def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishResult:
+def publish(options: PublishOptions) -> PublishResult:
     """Publish, or show the plan with `dry_run`.
 
     Nothing is uploaded anywhere before all checks and all preflights have passed. Raises
     `PublishAllError` of the branch that fits as long as nothing is uploaded; what became of each file
     afterwards is in the report.
     """
-    listener = unless_it_breaks(listener)
+    options = options.heard_by(unless_it_breaks(options.runtime.listener))
     named = bool(options.files or options.releases)
     if named and options.members is not None:
         msg = "--all and --member cannot be combined with files or releases"
         raise UsageError(msg, hint="Remove one of them.")
     optional = named or options.manifest is not None
     config = project_of_files(options.directory, optional=optional, members=options.members)
-    ensure_default_is_meant(config, options.connection, listener=listener)
-    opened = open_connection(config, options.connection, listener=listener)
+    ensure_default_is_meant(config, options.connection)
+    opened = open_connection(config, options.connection)
     receipt = None
     if options.receipt is not None:
         from publish_all.repositories.oci_layout import ReceiptFile
@@ -72,12 +72,12 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     if options.receipt is not None and not any(each.kind.registry for each in repositories):
         msg = "--receipt needs a repository of the kind oci, but none is selected"
         raise UsageError(msg, hint="Select one with -r, or remove --receipt.")
-    rehearsal = _rehearsal(config, options, listener) if options.rehearse else None
+    rehearsal = _rehearsal(config, options) if options.rehearse else None
     with ExitStack() as held:
 
         def before_preflight() -> Cancellation:
             if config is not None and not options.dry_run:
-                _before_publish(config, options, listener)
+                _before_publish(config, options)
             return held.enter_context(options.cancelling())
 
         # A folder can always be asked what it holds, and files that are named are not built again.
@@ -85,14 +85,13 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         kept = options.fresh or not (options.files and local)
         journal = Journal()
         if kept and config is not None:
-            journal = held.enter_context(_open_journal(config, options, listener))
+            journal = held.enter_context(_open_journal(config, options))
         prepared = prepare(
             config,
             repositories,
             options,
             scratch=held.enter_context(temporary_folder()) if options.source is not None else None,
             journal=journal,
-            listener=listener,
             rehearsal=rehearsal,
             before_preflight=before_preflight,
         )
@@ -104,27 +103,27 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         report = execute(
             asked,
             journal=journal,
-            listener=listener,
+            listener=options.runtime.listener,
             jobs=options.jobs or DEFAULT_JOBS,
             verify=wait if options.verify and wait else None,
             skip_existing=options.skip_existing,
-            gate=_gate(prepared.plan[0], options, listener, failures) if rehearsal is not None else None,
+            gate=_gate(prepared.plan[0], options, failures) if rehearsal is not None else None,
             cancellation=prepared.cancellation,
         )
         return PublishResult(report=report, refused=next(iter(failures), None))
 
 
-def _rehearsal(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> Repository:
+def _rehearsal(config: ProjectConfig | None, options: PublishOptions) -> Repository:
     """The test index. The command line's credential is not for it."""
     connection = replace(
         options.connection, repositories=(REHEARSAL,), repository_url=None, username=None, password=None
     )
-    (repository,) = open_connection(config, connection, listener=listener).repositories()
+    (repository,) = open_connection(config, connection).repositories()
     return repository
 
 
 @contextmanager
-def _open_journal(config: ProjectConfig, options: PublishOptions, listener: Listener) -> Iterator[Journal]:
+def _open_journal(config: ProjectConfig, options: PublishOptions) -> Iterator[Journal]:
     """The journal of the checkout, which is locked meanwhile.
 
     It is kept in memory only where there is no folder or no lock for it, which is said: two runs must not write to one.
@@ -143,11 +142,11 @@ def _open_journal(config: ProjectConfig, options: PublishOptions, listener: List
             except CannotLockError as error:
                 path, problem = None, error.message
         if problem is not None:
-            listener(Note(message=f"publishing without a journal: {problem}"))
+            options.runtime.listener(Note(message=f"publishing without a journal: {problem}"))
         if path is not None and options.fresh:
             for each in read_journal(path, damaged=True).public:
                 text = f"may already be public: {each.filename} in {each.repository} ({each.url})"
-                listener(Note(message=text))
+                options.runtime.listener(Note(message=text))
             if options.dry_run:
                 path = None  # it goes without the journal, too, and leaves it where it is
             else:
@@ -155,22 +154,20 @@ def _open_journal(config: ProjectConfig, options: PublishOptions, listener: List
         yield held.enter_context(open_journal(path, killed=killed))
 
 
-def _before_publish(config: ProjectConfig, options: PublishOptions, listener: Listener) -> None:
+def _before_publish(config: ProjectConfig, options: PublishOptions) -> None:
     """Run the project's commands if this run builds; files that were built before had their commands then."""
     builds = options.build and not options.files and options.manifest is None
     for each in config.projects if options.source is None else ():
         if each.before_publish and builds:
             from publish_all.commands.build import run_before_publish
 
-            run_before_publish(each, runtime=options.runtime, listener=listener)
+            run_before_publish(each, runtime=options.runtime)
         elif each.before_publish:
             text = "before-publish is not run, because it belongs to the build of these files"
-            listener(Note(message=text))
+            options.runtime.listener(Note(message=text))
 
 
-def _gate(
-    planned: RepositoryPlan, options: PublishOptions, listener: Listener, failures: list[PublishAllError]
-) -> Gate:
+def _gate(planned: RepositoryPlan, options: PublishOptions, failures: list[PublishAllError]) -> Gate:
     """Install and import the files of the test index, the first repository. Errors are added to `failures`."""
 
     def gate(report: RepositoryReport) -> str | None:
@@ -179,7 +176,7 @@ def _gate(
         from publish_all.commands.rehearse import RehearsalError, rehearse
 
         try:
-            rehearse(planned.repository, planned.releases, runtime=options.runtime, listener=listener)
+            rehearse(planned.repository, planned.releases, runtime=options.runtime)
         except RehearsalError as error:
             failures.append(error)
             return error.message

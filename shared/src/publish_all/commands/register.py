@@ -28,7 +28,6 @@ from publish_all.config.model import ProjectConfig, RepositoryConfig, Scope
 from publish_all.config.tools import Tool
 from publish_all.credentials.credential_source import Credential, CredentialRequest, Purpose
 from publish_all.errors import ConfigurationError, UsageError
-from publish_all.events import ignore
 
 TOOLS = {
     "poetry": Tool.POETRY,
@@ -169,7 +168,7 @@ def _logins(
         raise UsageError(msg, hint="Store them in the keyring with `publish-all login NAME`.")
     names = tuple(each.name for each in repositories)
     asked = ConnectionOptions(repositories=names, auth="token", runtime=runtime)
-    credentials = open_connection(project, asked, listener=ignore).credentials
+    credentials = open_connection(project, asked).credentials
     requests = (
         CredentialRequest(config=each, url=each.url or "", project=None, purpose=Purpose.UPLOAD)
         for each in repositories

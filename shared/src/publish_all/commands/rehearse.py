@@ -17,7 +17,7 @@ from publish_all.builders.variables import for_installers, for_project_code
 from publish_all.commands.context import Runtime
 from publish_all.distributions.distribution import Release, without_label
 from publish_all.errors import PublishAllError, RepositoryError
-from publish_all.events import Listener, Note, StepStarted
+from publish_all.events import Note, StepStarted
 from publish_all.repositories.repository import Repository
 
 _SHOWN_LINES = 15
@@ -33,16 +33,14 @@ class RehearsalError(PublishAllError):
     exit_code = 5
 
 
-def rehearse(
-    repository: Repository, releases: Sequence[Release], *, runtime: Runtime, listener: Listener
-) -> None:
+def rehearse(repository: Repository, releases: Sequence[Release], *, runtime: Runtime) -> None:
     """Install each release from `repository` into a fresh environment and import what it installs.
 
     The files come from the test index, their dependencies from the usual index of pip, so that
     a foreign upload to the test index is not installed as a dependency. Raises `RehearsalError`.
     """
     for release in releases:
-        listener(StepStarted(step="rehearse", detail=f"install {release} from {repository.name}"))
+        runtime.listener(StepStarted(step="rehearse", detail=f"install {release} from {repository.name}"))
         with temporary_folder() as folder:
             try:
                 fetched = repository.fetch(release.project, release.version, folder)
@@ -52,12 +50,10 @@ def rehearse(
                     "Run the same command again later. The files are uploaded, only the rehearsal is missing."
                 )
                 raise RehearsalError(msg, hint=hint) from error
-            _install_and_import(release, fetched, folder, runtime, listener)
+            _install_and_import(release, fetched, folder, runtime)
 
 
-def _install_and_import(
-    release: Release, fetched: Sequence[Path], folder: Path, runtime: Runtime, listener: Listener
-) -> None:
+def _install_and_import(release: Release, fetched: Sequence[Path], folder: Path, runtime: Runtime) -> None:
     here = set(sys_tags())
     sdists = [each for each in fetched if each.name.endswith(".tar.gz")]
     wheels = [
@@ -66,9 +62,11 @@ def _install_and_import(
         if each.suffix == ".whl" and parse_wheel_filename(without_label(each.name))[3] & here
     ]
     if not wheels:
-        listener(Note(message=f"{release} has no wheel for this platform; its sdist is installed"))
+        runtime.listener(Note(message=f"{release} has no wheel for this platform; its sdist is installed"))
     if not wheels and not sdists:
-        listener(Note(message=f"{release} has no file that can be installed here, so it was not rehearsed"))
+        runtime.listener(
+            Note(message=f"{release} has no file that can be installed here, so it was not rehearsed")
+        )
         return
     file = (wheels or sdists)[0]
 

@@ -24,7 +24,7 @@ from publish_all.commands.destinations import open_connection
 from publish_all.commands.index import IndexOptions, open_source, published_names, servable
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError
-from publish_all.events import Listener, Note, ignore
+from publish_all.events import Note
 from publish_all.index.cache import BlobCache
 from publish_all.index.fallback import Fallback, FallbackSource, Routing, private_patterns
 from publish_all.index.index_source import IndexSource, Visitor
@@ -64,7 +64,6 @@ def serve(
     log_as_json: bool = False,
     grace: int = GRACE_SECONDS,
     trusted_proxies: Sequence[str] = (),
-    listener: Listener = ignore,
 ) -> None:
     """Serve until SIGINT or SIGTERM. `port` 0 is any free one; `log` writes a line for each request.
 
@@ -79,12 +78,14 @@ def serve(
             hint="Set PUBLISH_ALL_SERVE_PASSWORD to a password for clients, or remove "
             "--own-credentials, so that each client uses its own credentials.",
         )
-    with open_index(options, listener=listener, local=local) as index:
+    with open_index(options, local=local) as index:
         bound = listen(host, port)
         url = f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
         address = f"{url}{options.base_path}/simple/"
-        listener(Note(message=f"serving {', '.join(index.names)} at {address} (press Ctrl-C to stop)"))
-        listener(Note(message=index.rule))
+        options.connection.runtime.listener(
+            Note(message=f"serving {', '.join(index.names)} at {address} (press Ctrl-C to stop)")
+        )
+        options.connection.runtime.listener(Note(message=index.rule))
         line = json_line if log_as_json else text_line
         told: list[Tell] = [observe] if log is None else [observe, lambda fields: log(line(fields))]
         app = Watch(index.app, *told)
@@ -92,13 +93,13 @@ def serve(
 
 
 @contextmanager
-def open_index(options: IndexOptions, *, listener: Listener, local: bool = True) -> Iterator[Index]:
+def open_index(options: IndexOptions, *, local: bool = True) -> Iterator[Index]:
     """The index, ready to run. Its temporary files are removed at the end. Raises `PublishAllError`.
 
     `local`: it listens on this machine only.
     """
     config = project_of_files(options.directory, optional=True)
-    opened = open_connection(config, options.connection, listener=listener)
+    opened = open_connection(config, options.connection)
     chosen = servable(opened.chosen, options.connection)
     own = options.own_credentials or options.password is not None
     cache = BlobCache(_cache_folder(options.cache_dir), limit=options.cache_size)

@@ -34,7 +34,7 @@ from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import RELEASE_NOT_THERE
 from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import RepositoryError, UsageError
-from publish_all.events import Listener, Note, StepStarted, ignore
+from publish_all.events import Note, StepStarted
 from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.reporting.text import size
 from publish_all.repositories.directory import replace_file, replace_pages
@@ -91,34 +91,34 @@ class SiteProject(NamedTuple):
 def write_site(
     directory: Path,
     folder: Path,
-    names: Sequence[str] = (),
-    connection: ConnectionOptions | None = None,
+    names: Sequence[str],
+    options: ConnectionOptions,
     *,
     url: str | None = None,
     own_credentials: bool = False,
-    listener: Listener = ignore,
 ) -> tuple[SiteProject, ...]:
     """Write the site into `folder`. `url` is where it will be, None for GitHub Pages of the project's repository.
 
     It has the projects in `names`, or all of the repositories; other projects are removed from it. Registries
     are read without a credential, unless `own_credentials`. Raises `PublishAllError`.
     """
-    options = connection or ConnectionOptions()
     config = project_of_files(directory, optional=True)
     address = _address(url, config, options.runtime)
-    opened = open_connection(config, options, listener=listener)
+    opened = open_connection(config, options)
     chosen = servable(opened.chosen, options)
     _ensure_ours(folder)
     sources = [open_source(each, opened, own=own_credentials or each.kind.local) for each in chosen]
+    options.runtime.listener(StepStarted(step="read", detail=", ".join(each.name for each in chosen)))
     made = make_site(
         sources,
         folder,
         address,
         names=project_names(names),
         published=published_names(config),
-        listener=listener,
     )
-    listener(Note(message=f"the install commands use {address}; set another address with --url"))
+    options.runtime.listener(
+        Note(message=f"the install commands use {address}; set another address with --url")
+    )
     return made
 
 
@@ -129,10 +129,8 @@ def make_site(
     *,
     names: Sequence[NormalizedName] = (),
     published: Sequence[NormalizedName] = (),
-    listener: Listener = ignore,
 ) -> tuple[SiteProject, ...]:
     """As `write_site`. Sources that do not tell their projects are asked for those that are `published`."""
-    listener(StepStarted(step="read", detail=", ".join(each.name for each in sources)))
     found = _read(sources, names, published)
     pages = {project: _joined(project, each) for project, each in found.items()}
     _write(folder, found, pages, address)

@@ -14,7 +14,7 @@ from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.commands.found_files import parse_release
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.events import Listener, Note, StepStarted, ignore
+from publish_all.events import Note, StepStarted
 from publish_all.repositories.repository import Repository
 
 
@@ -32,19 +32,18 @@ class TakenBack(NamedTuple):
 def yank(
     directory: Path,
     releases: Sequence[str],
-    connection: ConnectionOptions | None = None,
+    connection: ConnectionOptions,
     *,
     reason: str | None,
-    listener: Listener = ignore,
 ) -> tuple[TakenBack, ...]:
     """Yank releases (`NAME==VERSION`) for a reason, which may be empty, or with None unyank them. Raises `PublishAllError`."""
     wanted = dict.fromkeys(parse_release(each) for each in releases)
-    repository = _open(directory, connection, listener)
+    repository = _open(directory, connection)
     line = plain(reason, limit=len(reason)) if reason is not None else None
     step, state = ("unyank", "not yanked") if reason is None else ("yank", "yanked")
     done: list[TakenBack] = []
     for project, version in wanted:
-        listener(StepStarted(step=step, detail=f"{repository.name}: {project} {version}"))
+        connection.runtime.listener(StepStarted(step=step, detail=f"{repository.name}: {project} {version}"))
         names = repository.yank(project, version, line)
         done += (TakenBack(project, str(version), each, state) for each in names)
     return tuple(done)
@@ -53,26 +52,25 @@ def yank(
 def delete(
     directory: Path,
     releases: Sequence[str],
-    connection: ConnectionOptions | None = None,
+    connection: ConnectionOptions,
     *,
     confirm: Callable[[str], bool],
     dry_run: bool = False,
-    listener: Listener = ignore,
 ) -> tuple[TakenBack, ...]:
     """Delete releases (`NAME==VERSION`), after all files were shown in notes and `confirm` has agreed.
 
     With `dry_run` nothing is deleted. Empty if `confirm` refuses. Raises `PublishAllError`.
     """
     wanted = dict.fromkeys(parse_release(each) for each in releases)
-    repository = _open(directory, connection, listener)
+    repository = _open(directory, connection)
     steps = [(*each, step) for each in wanted for step in repository.deletion(*each)]
     parts = [(project, str(version), part) for project, version, step in steps for part in step.parts]
     if dry_run:
         return tuple(TakenBack(*each, "would be deleted") for each in parts)
     for project, shown, part in parts:
-        listener(Note(message=f"{project} {shown}: will delete {part}"))
+        connection.runtime.listener(Note(message=f"{project} {shown}: will delete {part}"))
     if not confirm(f"Delete these files from {repository.name} ({repository.url})?"):
-        listener(Note(message="nothing was deleted"))
+        connection.runtime.listener(Note(message="nothing was deleted"))
         return ()
     kept: set[str] = set()
     for number, (_, _, step) in enumerate(steps):
@@ -80,16 +78,18 @@ def delete(
             step.remove()
         except PublishAllError as error:
             if step.needed or (isinstance(error, HttpError) and error.retryable):
-                listener(Note(message=f"steps done before the error: {number} of {len(steps)}"))
+                connection.runtime.listener(
+                    Note(message=f"steps done before the error: {number} of {len(steps)}")
+                )
                 raise
             kept.update(step.parts)
     return tuple(TakenBack(*each, "kept by the registry" if each[2] in kept else "deleted") for each in parts)
 
 
-def _open(directory: Path, connection: ConnectionOptions | None, listener: Listener) -> Repository:
+def _open(directory: Path, connection: ConnectionOptions) -> Repository:
     """The one repository that is named, or that the project publishes to."""
     config = project_of_files(directory, optional=True)
-    opened = open_connection(config, connection or ConnectionOptions(), listener=listener)
+    opened = open_connection(config, connection)
     if len(opened.chosen) > 1:
         names = ", ".join(each.name for each in opened.chosen)
         raise UsageError(

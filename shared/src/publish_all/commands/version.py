@@ -27,7 +27,7 @@ from publish_all.config.load import label, load_project
 from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.config.parse import PYPROJECT, TABLE
 from publish_all.errors import CheckError, PublishAllError, UsageError, VersionError
-from publish_all.events import Found, Listener, StepStarted, ignore
+from publish_all.events import Found, StepStarted
 from publish_all.findings import Finding
 from publish_all.version.static import backend_asks_us, project_name, static_version
 from publish_all.version.version_source import NoProjectVersion, ResolvedVersion, resolve_version
@@ -86,15 +86,13 @@ class VersionResult:
         return CheckError.exit_code if self.findings else 0
 
 
-def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionResult:
+def version(options: VersionOptions) -> VersionResult:
     """As `versions`, for one project."""
-    ((_, result),) = versions(options, listener=listener)
+    ((_, result),) = versions(options)
     return result
 
 
-def versions(
-    options: VersionOptions, *, listener: Listener = ignore
-) -> tuple[tuple[str, VersionResult], ...]:
+def versions(options: VersionOptions) -> tuple[tuple[str, VersionResult], ...]:
     """The version of the project, or of each member of a workspace with its own version, with its name.
 
     A release of several members is one commit. Members that are already released in this version are skipped.
@@ -115,7 +113,7 @@ def versions(
         configs = _sharing(run) if given else run.members
     found, plans = [], []
     for config in configs:
-        result, plan = _version(config, options, listener)
+        result, plan = _version(config, options)
         plans += [plan] if plan is not None else []
         found.append(("" if options.members is None else label(config), result))
     if options.release is None:
@@ -160,24 +158,20 @@ def _sharing(run: ProjectConfig) -> Iterator[ProjectConfig]:
     yield from (each for each in run.members if each not in sharing)
 
 
-def _version(
-    config: ProjectConfig, options: VersionOptions, listener: Listener
-) -> tuple[VersionResult, ReleasePlan | None]:
+def _version(config: ProjectConfig, options: VersionOptions) -> tuple[VersionResult, ReleasePlan | None]:
     """The version of one project, and its release, which is only planned."""
     if options.release is not None and config.version.source is VersionSource.GIT:
-        return _planned(config, None, options, listener)
-    now = project_version(config, runtime=options.runtime, listener=listener)
+        return _planned(config, None, options)
+    now = project_version(config, runtime=options.runtime)
     if now is None:
         msg = f"{config.root / 'pyproject.toml'}: the project itself has no version, only its build variants"
         raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
     if options.release is not None:
-        return _planned(config, now, options, listener)
-    return _changed(config, now, options, listener), None
+        return _planned(config, now, options)
+    return _changed(config, now, options), None
 
 
-def _changed(
-    config: ProjectConfig, now: ResolvedVersion, options: VersionOptions, listener: Listener
-) -> VersionResult:
+def _changed(config: ProjectConfig, now: ResolvedVersion, options: VersionOptions) -> VersionResult:
     """Show, compare, set or sync the version."""
     if not (options.check or options.sync or options.set_to is not None):
         return VersionResult(version=now, text=now.text)
@@ -189,14 +183,14 @@ def _changed(
         wanted = parse_version(options.set_to)
         refuse_unsettable(config, wanted)
         changed, contents = planned(config, wanted)
-        _try_version(config, wanted, contents, runtime=options.runtime, listener=listener)
+        _try_version(config, wanted, contents, runtime=options.runtime)
         if not options.dry_run:
             write_all(contents)
         return VersionResult(version=now, text=str(wanted), changed=changed)
     if options.check:
         findings = tuple(version_differences(config, now))
         for finding in findings:
-            listener(Found(finding=finding))
+            options.runtime.listener(Found(finding=finding))
         places, compared = find_places(config), comparable(config, now)
         return VersionResult(version=now, text=now.text, places=places, compared=compared, findings=findings)
     if not comparable(config, now):
@@ -211,7 +205,7 @@ def _changed(
 
 
 def _planned(
-    config: ProjectConfig, now: ResolvedVersion | None, options: VersionOptions, listener: Listener
+    config: ProjectConfig, now: ResolvedVersion | None, options: VersionOptions
 ) -> tuple[VersionResult, ReleasePlan | None]:
     """The release; none of a member of a workspace that has this version, and its tag."""
     from publish_all.version.change import parse_version, plan_release
@@ -226,7 +220,7 @@ def _planned(
     ):
         return VersionResult(version=now, text=str(wanted)), None
     plan = plan_release(config, text, current=current, environment=environment, run=run)
-    _try_version(config, plan.version, plan.contents, tag=plan.tag, runtime=runtime, listener=listener)
+    _try_version(config, plan.version, plan.contents, tag=plan.tag, runtime=runtime)
     return VersionResult(version=now, text=str(plan.version), changed=plan.changes), plan
 
 
@@ -237,7 +231,6 @@ def _try_version(
     *,
     tag: str | None = None,
     runtime: Runtime,
-    listener: Listener,
 ) -> None:
     """Raise `VersionError` if the source, a place or the build backend would have another version.
 
@@ -249,7 +242,7 @@ def _try_version(
 
     backend = backend_name(config.pyproject)
     detail = f"check the version of {backend} after a change to {version}"
-    listener(StepStarted(step="version", detail=detail))
+    runtime.listener(StepStarted(step="version", detail=detail))
     stated = runtime.environment
     environment = {name: value for name, value in stated.items() if not _OVERRIDES.fullmatch(name)}
     git = _Git(environment, runtime.run)
@@ -262,7 +255,7 @@ def _try_version(
             from publish_all.builders.run import ask_version
 
             settings = runtime.build_settings(copy)._replace(environment=environment)
-            return ask_version(copy.root, listener=listener, settings=settings)
+            return ask_version(copy.root, listener=runtime.listener, settings=settings)
 
         found = resolve_version(copy, environment=environment, run=runtime.run, ask_backend=ask_backend)
         if found.version != version:
