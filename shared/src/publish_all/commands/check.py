@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from publish_all._temporary import temporary_folder
@@ -12,6 +13,7 @@ from publish_all.commands.prepare import get_files, reach, run_checks
 from publish_all.commands.rebuild import rebuild
 from publish_all.events import Found, StepStarted, ignore
 from publish_all.reporting.text import count
+from publish_all.repositories.repository import Repository
 from publish_all.results import CheckSummary
 
 
@@ -31,12 +33,10 @@ def check(options: PublishOptions, *, compare_builds: bool = False) -> CheckSumm
         files = [file for each in found for file in each.distributions]
         options.runtime.listener(StepStarted(step="check", detail=count(len(files), "file")))
         quiet = options.heard_by(ignore)
-        result = run_checks(
-            found,
-            reach(found, public, quiet),
-            compare=True,
-            indexes=lambda: open_connection(config, quiet.connection).repositories(),
-        )
+        indexes: Sequence[Repository] = ()
+        if config is not None and len(config.siblings()) > 1:
+            indexes = open_connection(config, quiet.connection).repositories()
+        result = run_checks(found, reach(found, public, quiet), compare=True, indexes=indexes)
         if compare_builds:
             settings = options.runtime.build_settings(config)
             rebuilt = rebuild(files, listener=options.runtime.listener, settings=settings)

@@ -92,15 +92,13 @@ def prepare(
                     unique[file.filename] = file
             options.runtime.listener(StepStarted(step="check", detail=count(len(unique), "file")))
             indexes: Sequence[Repository] = () if options.offline else repositories
-            checked = run_checks(files, reached, wanted=unique.values(), indexes=lambda: indexes)
-            told: list[CheckedSubject | CheckSummary] = [*checked.subjects, checked]
+            checked = run_checks(files, reached, wanted=unique.values(), indexes=indexes)
             wrong = []
-            for about in told:
-                for finding in about.findings:
-                    if finding.severity is not Severity.NOTE:
-                        options.runtime.listener(Found(finding=finding))
-                    if finding.severity is Severity.ERROR:
-                        wrong.append(finding)
+            for finding in checked.all_findings:
+                if finding.severity is not Severity.NOTE:
+                    options.runtime.listener(Found(finding=finding))
+                if finding.severity is Severity.ERROR:
+                    wrong.append(finding)
             if wrong:
                 message = f"{count(len(wrong), 'check')} failed; nothing was uploaded"
                 error = CheckError(message, findings=wrong)
@@ -267,7 +265,7 @@ def run_checks(
     *,
     wanted: Collection[Distribution] | None = None,
     compare: bool = False,
-    indexes: Callable[[], Sequence[Repository]] = tuple,
+    indexes: Sequence[Repository] = (),
 ) -> CheckSummary:
     """All checks of all files, or of those that are `wanted` in their order, each for its destinations.
 
@@ -314,7 +312,7 @@ def _lacking_members(
     opened: Opened,
     config: ProjectConfig,
     found: Sequence[FoundFiles],
-    indexes: Callable[[], Sequence[Repository]],
+    indexes: Sequence[Repository],
 ) -> Iterator[Finding]:
     """What a file requires of members of its workspace without a version, or in one that neither the run nor an index has."""
     members = {name for each in config.siblings() for name in names_of(each)}
@@ -330,18 +328,12 @@ def _lacking_members(
                     f"it requires {text!r}, a member of the workspace, without a version",
                 )
                 continue
-            here = [
-                str(file.version) for each in found for file in each.distributions if file.project == name
-            ]
-            known = here
-            if not any(requirement.specifier.contains(each, prereleases=True) for each in known):
-                there = [_versions(each, name) for each in indexes()]
+            versions = (file.version for each in found for file in each.distributions if file.project == name)
+            here = [*map(str, versions)]
+            if not any(requirement.specifier.filter(here, prereleases=True)):
+                there = [_versions(each, name) for each in indexes]
                 known = [one for each in there for one in each or ()]
-                if (
-                    not there
-                    or None in there
-                    or any(requirement.specifier.contains(each, prereleases=True) for each in known)
-                ):
+                if not there or None in there or any(requirement.specifier.filter(known, prereleases=True)):
                     continue
                 state = f"this run has {here[0]}" if here else f"{name} is not in this run"
                 wanted = f"{requirement.name}{requirement.specifier}"
