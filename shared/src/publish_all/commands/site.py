@@ -45,31 +45,24 @@ GENERATOR = '<meta name="generator" content="publish-all site">'
 """The mark of our pages, which may be replaced."""
 
 _STYLE = """\
-:root { color-scheme: light dark; --text: #1c2128; --soft: #57606a; --back: #fff; --box: #f3f5f7; --line: #d0d7de;
-  --link: #0550ae; }
-@media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --soft: #9da7b3; --back: #0d1117; --box: #1a212a;
-  --line: #343c46; --link: #79b8ff; } }
+:root { color-scheme: light dark; --line: 1px solid rgb(127 127 127 / 40%); --box: rgb(127 127 127 / 13%); }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 60rem; padding: 1.5rem 1rem 4rem; font: 16px/1.5 system-ui, sans-serif;
-  color: var(--text); background: var(--back); overflow-wrap: anywhere; }
-a { color: var(--link); }
-h1, h2 { line-height: 1.25; margin: 0 0 .5rem; }
-h2 { font-size: 1.3rem; }
-h2 small, .soft { color: var(--soft); font-weight: normal; font-size: .9rem; }
-section { margin-top: 2rem; padding-top: 1.5rem; border-top: 1px solid var(--line); }
-dl { display: grid; gap: .25rem 1rem; grid-template-columns: 9.5rem minmax(0, 1fr); margin: 0 0 1rem; }
-dt { color: var(--soft); padding-top: .4rem; }
+  overflow-wrap: anywhere; }
+h2 small, dt, .soft { font-weight: normal; font-size: .9rem; opacity: .75; }
+section { margin-top: 2rem; padding-top: .5rem; border-top: var(--line); }
+dl { display: grid; gap: .25rem 1rem; grid-template-columns: 9.5rem minmax(0, 1fr); }
+dt { padding-top: .4rem; }
 dd { margin: 0; }
 pre { margin: 0; padding: .4rem .7rem; background: var(--box); border-radius: 6px; white-space: pre-wrap; }
 pre code { display: block; padding-left: 1.5em; text-indent: -1.5em; }
 code { font: .85rem/1.6 ui-monospace, monospace; }
 table { width: 100%; border-collapse: collapse; margin-top: .5rem; font-size: .9rem; }
-th, td { text-align: left; padding: .3rem .5rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td:first-child, th { white-space: nowrap; }
-td:last-child, th:last-child { text-align: right; padding-right: 0; white-space: nowrap; }
-summary { cursor: pointer; }
+th, td { text-align: left; padding: .3rem .5rem .3rem 0; border-bottom: var(--line); vertical-align: top; }
+td:first-child, td:last-child, th:last-child { white-space: nowrap; }
+td:last-child, th:last-child { text-align: right; padding-right: 0; }
 .yanked { text-decoration: line-through; }
-@media (max-width: 40rem) { dl { grid-template-columns: minmax(0, 1fr); } dt { padding: .4rem 0 0; } }
+@media (max-width: 40rem) { dl { grid-template-columns: minmax(0, 1fr); } }
 """
 
 _NOT_TOLD = frozenset({401, 403, 404})
