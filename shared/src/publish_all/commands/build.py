@@ -24,7 +24,6 @@ from publish_all.config.load import label, load_project
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CheckError, PublishAllError, UsageError
-from publish_all.events import Note, StepStarted
 from publish_all.summaries import BuildSummary
 from publish_all.upload.workers import Cancellation, StoppedError, Workers
 from publish_all.variants.variant import BuildVariant
@@ -108,8 +107,7 @@ def each_project(
         if (wanted := tuple(name for name in variants if name in each.variants)) or not variants
     ]
     if not chosen:
-        msg = f"no member of the workspace has a build variant {' or '.join(map(repr, variants))}"
-        raise UsageError(msg)
+        raise UsageError(f"no member of the workspace has a build variant {' or '.join(map(repr, variants))}")
     abandoned = threading.Event()
     listener = runtime(config).listener
     workers = Workers(min(len(chosen), os.cpu_count() or 1), listener=listener, cancellation=_AtOnce())
@@ -155,7 +153,7 @@ def build_project(
     _tell_other_versions(config, variants, options)
     wanted = _wanted(config, variants, options)
     output = options.output or output_folder(config)
-    options.runtime.listener(StepStarted(step="build", detail=_summary(wanted)))
+    options.runtime.step("build", _summary(wanted))
     request = BuildRequest(
         root=config.root,
         output=output,
@@ -203,7 +201,7 @@ def _tell_other_versions(
         if version is not None and Version(each.version).public != version.version.public:
             text = f"{each.label} has the version {each.version} in its own file, but the project has {version.text}"
             hint = "add the file to `sync` of [tool.publish-all.version] to keep them in sync"
-            options.runtime.listener(Note(message=f"{text}: {hint}"))
+            options.runtime.note(f"{text}: {hint}")
 
 
 def _wanted(
@@ -242,7 +240,7 @@ def run_before_publish(config: ProjectConfig, *, runtime: Runtime) -> None:
     """
     environment, dropped = for_project_code(runtime.environment, config.build_environment)
     for command in config.before_publish:
-        runtime.listener(StepStarted(step="before-publish", detail=command))
+        runtime.step("before-publish", command)
         done = runtime.run_project(_in_shell(command), cwd=config.root, environment=environment)
         if done.returncode != 0:
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:])

@@ -11,7 +11,7 @@ from publish_all.commands.destinations import open_connection
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import get_files, reach, run_checks
 from publish_all.commands.rebuild import rebuild
-from publish_all.events import Found, StepStarted, ignore
+from publish_all.events import ignore
 from publish_all.reporting.text import count
 from publish_all.repositories.repository import Repository
 from publish_all.results import CheckSummary
@@ -31,7 +31,7 @@ def check(options: PublishOptions, *, compare_builds: bool = False) -> CheckSumm
     with temporary_folder() as folder:
         found = get_files(config, options, folder)
         files = [file for each in found for file in each.distributions]
-        options.runtime.listener(StepStarted(step="check", detail=count(len(files), "file")))
+        options.runtime.step("check", count(len(files), "file"))
         quiet = options.heard_by(ignore)
         indexes: Sequence[Repository] = ()
         if config is not None and len(config.siblings()) > 1:
@@ -41,6 +41,5 @@ def check(options: PublishOptions, *, compare_builds: bool = False) -> CheckSumm
             settings = options.runtime.build_settings(config)
             rebuilt = rebuild(files, listener=options.runtime.listener, settings=settings)
             result = replace(result, findings=(*result.findings, *rebuilt))
-    for finding in result.all_findings:
-        options.runtime.listener(Found(finding=finding))
+    options.runtime.found(*result.all_findings)
     return result

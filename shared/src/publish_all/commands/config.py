@@ -18,7 +18,6 @@ from publish_all.config.parse import FIELDS, PROJECT, PYPROJECT, TABLE, VERSION
 from publish_all.config.reading import KeyPath, Problems, dotted, field_of
 from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
 from publish_all.errors import CredentialError, RepositoryError
-from publish_all.events import Note
 
 DEFAULT = "default"
 COLUMNS = ("name", "also", "kind", "url", "index", "credential", "origin")
@@ -45,8 +44,7 @@ def show_config(directory: Path, *, runtime: Runtime) -> tuple[Setting, ...]:
     config = load_project(directory)
     known = runtime.known(config)
     known.check_destinations(config)
-    for note in known.notes:
-        runtime.listener(Note(message=note))
+    runtime.note(*known.notes)
     return tuple(_settings(config, known))
 
 
@@ -127,7 +125,7 @@ def list_repositories(directory: Path, *, runtime: Runtime) -> tuple[tuple[str, 
     options = ConnectionOptions(repositories=known.names, runtime=runtime)
     connection = open_connection(config, options)
     for name, refusal in known.refusals.items():
-        runtime.listener(Note(message=f"{name}: {refusal.message}"))
+        runtime.note(f"{name}: {refusal.message}")
     aliases = {real: alias for alias, real in ALIASES.items() if alias not in known.refusals}
     return tuple(
         (

@@ -15,7 +15,7 @@ from publish_all._process import Run, run, run_project_code
 from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.load import load_project, names_of, search_pyproject
 from publish_all.config.model import Isolation, Pin, ProjectConfig
-from publish_all.events import Listener, Note, ignore
+from publish_all.events import Found, Listener, Note, StepStarted, ignore
 
 if TYPE_CHECKING:  # files that are named are published without
     from packaging.utils import NormalizedName
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # files that are named are published without
 
     from publish_all.builders.builder import BuildSettings
     from publish_all.config.known import KnownRepositories
+    from publish_all.findings import Finding
     from publish_all.variants.variant import BuildVariant
     from publish_all.version.version_source import ResolvedVersion
 
@@ -70,6 +71,17 @@ class Runtime:
             self.repositories.append((config, found))
         return found
 
+    def note(self, *messages: str) -> None:
+        for each in messages:
+            self.listener(Note(message=each))
+
+    def found(self, *findings: Finding) -> None:
+        for each in findings:
+            self.listener(Found(finding=each))
+
+    def step(self, step: str, detail: str) -> None:
+        self.listener(StepStarted(step=step, detail=detail))
+
     def places(self) -> Folders:
         """Where configuration and data of the user and of other tools are."""
         return self.folders or usual_folders(environment=self.environment, home=self.home)
@@ -107,7 +119,7 @@ def project_version(config: ProjectConfig, *, runtime: Runtime) -> ResolvedVersi
         found = _ask_version(config, runtime=runtime)
         runtime.versions[config.root] = found
         if found is not None and found.note is not None:
-            runtime.listener(Note(message=found.note))
+            runtime.note(found.note)
     return runtime.versions[config.root]
 
 

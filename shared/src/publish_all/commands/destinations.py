@@ -19,7 +19,6 @@ from publish_all.config.known import KnownRepositories, ad_hoc
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionConfig
 from publish_all.config.tools import Tool, ToolSettings
 from publish_all.errors import UsageError
-from publish_all.events import Note
 from publish_all.repositories.repository import Means, Repository, make_repository
 
 if TYPE_CHECKING:  # a folder needs neither network nor credential
@@ -148,8 +147,7 @@ def open_connection(config: ProjectConfig | None, options: ConnectionOptions) ->
     known = runtime.known(config, names if options.repository_url is None else ())
     if config is not None:
         known.check_destinations(config)
-    for note in known.notes:
-        options.runtime.listener(Note(message=note))
+    options.runtime.note(*known.notes)
     chosen: dict[str, RepositoryConfig] = {}
     if options.repository_url is not None:
         if len(options.repositories) > 1:
@@ -195,9 +193,7 @@ def ensure_default_is_meant(config: ProjectConfig | None, options: ConnectionOpt
         hint = f"Run one of these, or set publish-to in [tool.publish-all]:\n{lines}"
         raise UsageError(msg, hint=hint)
     for shown, origin in _sources(tools):
-        options.runtime.listener(
-            Note(message=f"{origin} installs from {shown}, but uploads go to {DEFAULT}.")
-        )
+        options.runtime.note(f"{origin} installs from {shown}, but uploads go to {DEFAULT}.")
 
 
 def _in_project(tools: ToolSettings) -> Iterator[tuple[str, str, str]]:

@@ -27,7 +27,6 @@ from publish_all.commands.index import IndexOptions
 from publish_all.commands.serve import Index, open_index
 from publish_all.config.tools import Tool
 from publish_all.errors import UsageError
-from publish_all.events import Note
 from publish_all.index.client_settings import (
     ClientSettings,
     child_environment,
@@ -76,12 +75,10 @@ def execute(
     for each in filter(None, (client.locks for client in clients)):
         text = f"`{each}` may write a lock file with the address of this index, which stops working when the command ends."
         more = "To lock, run `publish-all serve` at a permanent address, and use it as the index."
-        runtime.listener(Note(message=f"{text} {more}"))
+        runtime.note(f"{text} {more}")
     if settings.others:
         said = "not passed on, because it names other places to install from"
-        runtime.listener(
-            Note(message=f"{said}: {', '.join(settings.others)}. Add an index with --fallback URL.")
-        )
+        runtime.note(f"{said}: {', '.join(settings.others)}. Add an index with --fallback URL.")
     # Only for this run, so that other users of this machine have no access.
     password = secrets.token_urlsafe(32)
     own = _own_options(options, settings, password, no_fallback=no_fallback)
@@ -97,7 +94,7 @@ def execute(
             raise _refusal(places, index)
         uv_config = folder / "uv.toml"
         uv_config.write_text(tomlkit.dumps(dict(settings.uv)), encoding="utf-8")
-        runtime.listener(Note(message=index.rule))
+        runtime.note(index.rule)
         with running(index.app, bound, stop=index.service.stop):
             try:
                 child = child_environment(
@@ -114,8 +111,7 @@ def execute(
                 raise UsageError(msg, hint="Check that it is installed and on PATH.") from error
         if code:
             # pip and uv show the status of an answer at most, and none of its words.
-            for each in index.service.refusals:
-                runtime.listener(Note(message=each))
+            runtime.note(*index.service.refusals)
         return code
 
 
@@ -164,7 +160,7 @@ def _own_options(
             f"{mirror.origin} has {shown_or_raw(mirror.value)}, which is not an http index and is not used"
         )
     if refused is not None:
-        connection.runtime.listener(Note(message=f"{refused}. Add an index for them with --fallback."))
+        connection.runtime.note(f"{refused}. Add an index for them with --fallback.")
         return own
     return replace(own, default_fallback=mirror.value if mirror is not None else PYPI)
 

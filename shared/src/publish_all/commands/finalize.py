@@ -13,7 +13,6 @@ from publish_all._http_errors import HttpError
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_registry
 from publish_all.diagnoses import findings_of
-from publish_all.events import Found, StepStarted
 from publish_all.reporting.text import count
 from publish_all.repositories import oci_layout as layout
 from publish_all.repositories.oci import OciRepository
@@ -49,9 +48,7 @@ def finalize(
     conflicts = tuple(finding for each in releases for finding in repository.conflicts(each))
     if conflicts:
         raise errors.ConflictError(_CONFLICT, findings=conflicts)
-    options.runtime.listener(
-        StepStarted(step="finalize", detail=f"{repository.name}: {count(len(releases), 'release')}")
-    )
+    options.runtime.step("finalize", f"{repository.name}: {count(len(releases), 'release')}")
     failed: list[ReleaseOutcome] = []
     refused: errors.CredentialError | None = None
     for release in releases:
@@ -60,8 +57,7 @@ def finalize(
         except errors.CredentialError as error:
             # Each project is a separate package in the registry, with separate permissions.
             refused, outcome = error, ReleaseOutcome(complete=False, findings=findings_of(error))
-        for finding in outcome.findings:
-            options.runtime.listener(Found(finding=finding))
+        options.runtime.found(*outcome.findings)
         failed += [] if outcome.complete else [outcome]
     if refused is not None and len(failed) == len(releases):
         raise refused

@@ -29,7 +29,6 @@ from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import release_of
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, ConfigurationError, UsageError
-from publish_all.events import Note, StepStarted
 from publish_all.upload.journal import Journal
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.git import one_line
@@ -91,7 +90,7 @@ def _find(
             with suppress(UsageError):  # a wheel that is not built yet
                 found = _of_manifest(manifest, config, variants, allow_missing=options.allow_missing)
                 text = "an earlier run was not finished: its files are published and not built again"
-                options.runtime.listener(Note(message=text))
+                options.runtime.note(text)
                 return found
     build = BuildOptions(
         directory=options.directory,
@@ -249,9 +248,7 @@ def _found_by_name(
     if lacking:
         msg = f"not built yet: {', '.join(lacking)}"
         raise UsageError(msg, hint="Build it first, or select build variants with `--variant NAME`.")
-    options.runtime.listener(
-        Note(message=f"found by their names in {output}: {', '.join(each.filename for each in files)}")
-    )
+    options.runtime.note(f"found by their names in {output}: {', '.join(each.filename for each in files)}")
     return FoundFiles(config=config, distributions=tuple(files), variants=tuple(chosen))
 
 
@@ -275,8 +272,7 @@ def _untracked(output: Path, runtime: Runtime) -> Iterator[Path]:
         tracked = frozenset(done.stdout.split("\0"))
     for each in files:
         if each.name in tracked:
-            text = f"skipped: {each.name} is tracked by git, so it is not a build result"
-            runtime.listener(Note(message=text))
+            runtime.note(f"skipped: {each.name} is tracked by git, so it is not a build result")
         else:
             yield each
 
@@ -298,7 +294,7 @@ def _promoted(config: ProjectConfig | None, options: PublishOptions, folder: Pat
     (repository,) = open_connection(config, reading).repositories()
     wanted = [parse_release(each) for each in options.releases] or _releases_of(config, options)
     shown = ", ".join(f"{project}=={version}" for project, version in wanted)
-    options.runtime.listener(StepStarted(step="fetch", detail=f"{repository.name}: {shown}"))
+    options.runtime.step("fetch", f"{repository.name}: {shown}")
     paths: list[Path] = []
     for project, version in dict.fromkeys(wanted):
         paths += repository.fetch(project, version, folder)

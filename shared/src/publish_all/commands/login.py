@@ -13,7 +13,6 @@ from publish_all.credentials.credential_source import CredentialRequest, Purpose
 from publish_all.credentials.prompt import Ask, ask_for
 from publish_all.credentials.value import TOKEN_USER, cleaned, describe, inspect
 from publish_all.errors import CredentialError, UsageError
-from publish_all.events import Found
 from publish_all.findings import Severity
 
 COLUMNS = ("repository", "service", "user", "outcome")
@@ -51,8 +50,7 @@ def login(
     errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
     if errors:
         raise CredentialError(errors[0].message, hint=errors[0].hint or None, findings=errors)
-    for finding in findings:
-        runtime.listener(Found(finding=finding))
+    runtime.found(*findings)
     where = keyring.store(request.url, found.username, found.secret, project=project)
     return request.repository, request.url, found.username, f"{describe(found.secret)}, kept in {where}"
 
@@ -68,8 +66,7 @@ def _request(
     known = runtime.known(project_of_files(directory, optional=True))
     config = known.get(repository)
     if config.kind.local or config.url is None:
-        msg = f"the repository {config.name} is a folder, which needs no credential"
-        raise UsageError(msg)
+        raise UsageError(f"the repository {config.name} is a folder, which needs no credential")
     if not is_confidential(config.url):
         msg = f"the repository {config.name} has no https URL, so a credential for it is not used"
         raise UsageError(msg, hint="Configure its https URL.")

@@ -37,7 +37,7 @@ from publish_all.commands.index import (
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.events import Found, Note, StepStarted, ignore
+from publish_all.events import ignore
 from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.reporting.text import count
 from publish_all.repositories.directory import replace_file
@@ -91,11 +91,10 @@ def list_packages(
     with _in_our_words():
         for project in _projects(names, config, source):
             page = source.page(project, None)
-            for finding in source.oddities(project):
-                connection.runtime.listener(Found(finding=finding))
+            connection.runtime.found(*source.oddities(project))
             if page is None:
-                connection.runtime.listener(
-                    Note(message=f"{project} has no versions there, or you are not allowed to see them")
+                connection.runtime.note(
+                    f"{project} has no versions there, or you are not allowed to see them"
                 )
                 continue
             for version, files in sorted(releases_of(page.files).items()):
@@ -232,9 +231,7 @@ def download(
         wanted = [_wanted(source, each, pre=pre) for each in requirements]
     files = [(each, file) for each in wanted for file in each.files]
     pins = tuple(dict.fromkeys(each.pin for each in wanted))
-    options.connection.runtime.listener(
-        StepStarted(step="fetch", detail=f"{source.name}: {count(len(files), 'file')}")
-    )
+    options.connection.runtime.step("fetch", f"{source.name}: {count(len(files), 'file')}")
     if dependencies:
         _ensure_ours(destination)
     destination.mkdir(parents=True, exist_ok=True)
@@ -257,9 +254,7 @@ def download(
     # Without --no-index pip would look for newer namesakes on PyPI.
     line = shlex.join(["--find-links", str(destination), *pins])
     alone = "" if dependencies else " --no-deps"
-    options.connection.runtime.listener(
-        Note(message=f"to install exactly these files: pip install --no-index{alone} {line}")
-    )
+    options.connection.runtime.note(f"to install exactly these files: pip install --no-index{alone} {line}")
     return tuple(found)
 
 
@@ -364,7 +359,7 @@ def fetch_dependencies(
     options = ["--disable-pip-version-check", "--dest", str(folder.absolute())]
     wanted = list(pins)
     if target is not None and uv is not None:
-        runtime.listener(StepStarted(step="resolve", detail="dependencies, by uv pip compile"))
+        runtime.step("resolve", "dependencies, by uv pip compile")
         source, pinned = folder.with_suffix(".in"), folder.with_suffix(".txt")
         source.write_text("\n".join(pins), encoding="utf-8")
         compile_words = ["-q", "--no-header", "--no-annotate", "--only-binary=:all:", "-o", str(pinned)]
@@ -384,7 +379,7 @@ def fetch_dependencies(
         options += ["--no-deps", "--only-binary=:all:", "--implementation", "cp"]
         options += ["--python-version", target.python]
         options += [word for each in target.tags for word in ("--platform", each)]
-    runtime.listener(StepStarted(step="fetch", detail="dependencies, by pip download"))
+    runtime.step("fetch", "dependencies, by pip download")
     start(*pip, "download", *options, *wanted, over=index)
 
 

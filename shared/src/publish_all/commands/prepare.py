@@ -26,7 +26,6 @@ from publish_all.diagnoses import TAG_ELSEWHERE, Diagnosis
 from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import BuildError, CheckError, PublishAllError, UsageError
-from publish_all.events import Found, Note, StepStarted
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import count
 from publish_all.repositories.repository import Repository
@@ -90,13 +89,13 @@ def prepare(
             for each in planned:
                 for file in each.files:
                     unique[file.filename] = file
-            options.runtime.listener(StepStarted(step="check", detail=count(len(unique), "file")))
+            options.runtime.step("check", count(len(unique), "file"))
             indexes: Sequence[Repository] = () if options.offline else repositories
             checked = run_checks(files, reached, wanted=unique.values(), indexes=indexes)
             wrong = []
             for finding in checked.all_findings:
                 if finding.severity is not Severity.NOTE:
-                    options.runtime.listener(Found(finding=finding))
+                    options.runtime.found(finding)
                 if finding.severity is Severity.ERROR:
                     wrong.append(finding)
             if wrong:
@@ -201,18 +200,14 @@ def reach(found: Sequence[FoundFiles], public: Mapping[str, bool], options: Publ
             if files.config is not None and files.member is not None:
                 why = _kept_back(files.config, repository, options, is_public=is_public)
             if why is not None:
-                options.runtime.listener(
-                    Note(message=f"{files.member} is not published to {repository}, because {why}")
-                )
+                options.runtime.note(f"{files.member} is not published to {repository}, because {why}")
                 continue
             kept = set()
             for each in files.variants:
                 if not _goes(repository, each.publish_to):
                     kept.add(each.name)
                     why = "its publish-to does not contain it"
-                    options.runtime.listener(
-                        Note(message=f"{each.label} is not published to {repository}, because {why}")
-                    )
+                    options.runtime.note(f"{each.label} is not published to {repository}, because {why}")
             if not kept or len(kept) < len(files.variants):
                 _, going = result.setdefault(repository, (is_public, set()))
                 for file in files.distributions:
@@ -416,8 +411,7 @@ def _check_version(
             # A member that was released with an earlier commit is still there; other bytes of it are a conflict.
             kept = (one for one in findings if not (config.members and one.code == TAG_ELSEWHERE.code))
             found |= {one: version.text for one in kept if one not in found}
-    for finding in found:
-        options.runtime.listener(Found(finding=finding))
+    options.runtime.found(*found)
     errors = tuple(each for each in found if each.severity is Severity.ERROR)
     if errors:
         message = f"the version {found[errors[0]]} cannot be published from here; nothing was uploaded"

@@ -14,7 +14,7 @@ from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import DEFAULT_JOBS, prepare
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.events import Note, unless_it_breaks
+from publish_all.events import unless_it_breaks
 from publish_all.repositories.repository import Repository
 from publish_all.results import PublishReport, RepositoryReport
 from publish_all.upload.execute import VERIFY_SECONDS, Gate, execute
@@ -142,11 +142,11 @@ def _open_journal(config: ProjectConfig, options: PublishOptions) -> Iterator[Jo
             except CannotLockError as error:
                 path, problem = None, error.message
         if problem is not None:
-            options.runtime.listener(Note(message=f"publishing without a journal: {problem}"))
+            options.runtime.note(f"publishing without a journal: {problem}")
         if path is not None and options.fresh:
             for each in read_journal(path, damaged=True).public:
                 text = f"may already be public: {each.filename} in {each.repository} ({each.url})"
-                options.runtime.listener(Note(message=text))
+                options.runtime.note(text)
             if options.dry_run:
                 path = None  # it goes without the journal, too, and leaves it where it is
             else:
@@ -163,8 +163,7 @@ def _before_publish(config: ProjectConfig, options: PublishOptions) -> None:
 
             run_before_publish(each, runtime=options.runtime)
         elif each.before_publish:
-            text = "before-publish is not run, because it belongs to the build of these files"
-            options.runtime.listener(Note(message=text))
+            options.runtime.note("before-publish is not run, because it belongs to the build of these files")
 
 
 def _gate(planned: RepositoryPlan, options: PublishOptions, failures: list[PublishAllError]) -> Gate:

@@ -17,7 +17,6 @@ from publish_all.builders.variables import for_installers, for_project_code
 from publish_all.commands.context import Runtime
 from publish_all.distributions.distribution import Release, without_label
 from publish_all.errors import PublishAllError, RepositoryError
-from publish_all.events import Note, StepStarted
 from publish_all.repositories.repository import Repository
 
 _SHOWN_LINES = 15
@@ -40,7 +39,7 @@ def rehearse(repository: Repository, releases: Sequence[Release], *, runtime: Ru
     a foreign upload to the test index is not installed as a dependency. Raises `RehearsalError`.
     """
     for release in releases:
-        runtime.listener(StepStarted(step="rehearse", detail=f"install {release} from {repository.name}"))
+        runtime.step("rehearse", f"install {release} from {repository.name}")
         with temporary_folder() as folder:
             try:
                 fetched = repository.fetch(release.project, release.version, folder)
@@ -62,11 +61,9 @@ def _install_and_import(release: Release, fetched: Sequence[Path], folder: Path,
         if each.suffix == ".whl" and parse_wheel_filename(without_label(each.name))[3] & here
     ]
     if not wheels:
-        runtime.listener(Note(message=f"{release} has no wheel for this platform; its sdist is installed"))
+        runtime.note(f"{release} has no wheel for this platform; its sdist is installed")
     if not wheels and not sdists:
-        runtime.listener(
-            Note(message=f"{release} has no file that can be installed here, so it was not rehearsed")
-        )
+        runtime.note(f"{release} has no file that can be installed here, so it was not rehearsed")
         return
     file = (wheels or sdists)[0]
 

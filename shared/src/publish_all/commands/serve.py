@@ -24,7 +24,6 @@ from publish_all.commands.destinations import open_connection
 from publish_all.commands.index import IndexOptions, open_source, published_names, servable
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError
-from publish_all.events import Note
 from publish_all.index.cache import BlobCache
 from publish_all.index.fallback import Fallback, FallbackSource, Routing, private_patterns
 from publish_all.index.index_source import IndexSource, Visitor
@@ -82,10 +81,10 @@ def serve(
         bound = listen(host, port)
         url = f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
         address = f"{url}{options.base_path}/simple/"
-        options.connection.runtime.listener(
-            Note(message=f"serving {', '.join(index.names)} at {address} (press Ctrl-C to stop)")
+        options.connection.runtime.note(
+            f"serving {', '.join(index.names)} at {address} (press Ctrl-C to stop)"
         )
-        options.connection.runtime.listener(Note(message=index.rule))
+        options.connection.runtime.note(index.rule)
         line = json_line if log_as_json else text_line
         told: list[Tell] = [observe] if log is None else [observe, lambda fields: log(line(fields))]
         app = Watch(index.app, *told)

@@ -34,7 +34,6 @@ from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import RELEASE_NOT_THERE
 from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import RepositoryError, UsageError
-from publish_all.events import Note, StepStarted
 from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.reporting.text import size
 from publish_all.repositories.directory import replace_file, replace_pages
@@ -101,7 +100,7 @@ def write_site(
     chosen = servable(opened.chosen, options)
     _ensure_ours(folder)
     sources = [open_source(each, opened, own=own_credentials or each.kind.local) for each in chosen]
-    options.runtime.listener(StepStarted(step="read", detail=", ".join(each.name for each in chosen)))
+    options.runtime.step("read", ", ".join(each.name for each in chosen))
     made = make_site(
         sources,
         folder,
@@ -109,9 +108,7 @@ def write_site(
         names=project_names(names),
         published=published_names(config),
     )
-    options.runtime.listener(
-        Note(message=f"the install commands use {address}; set another address with --url")
-    )
+    options.runtime.note(f"the install commands use {address}; set another address with --url")
     return made
 
 

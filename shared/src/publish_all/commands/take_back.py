@@ -14,7 +14,6 @@ from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.commands.found_files import parse_release
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.events import Note, StepStarted
 from publish_all.repositories.repository import Repository
 
 
@@ -43,7 +42,7 @@ def yank(
     step, state = ("unyank", "not yanked") if reason is None else ("yank", "yanked")
     done: list[TakenBack] = []
     for project, version in wanted:
-        connection.runtime.listener(StepStarted(step=step, detail=f"{repository.name}: {project} {version}"))
+        connection.runtime.step(step, f"{repository.name}: {project} {version}")
         names = repository.yank(project, version, line)
         done += (TakenBack(project, str(version), each, state) for each in names)
     return tuple(done)
@@ -68,9 +67,9 @@ def delete(
     if dry_run:
         return tuple(TakenBack(*each, "would be deleted") for each in parts)
     for project, shown, part in parts:
-        connection.runtime.listener(Note(message=f"{project} {shown}: will delete {part}"))
+        connection.runtime.note(f"{project} {shown}: will delete {part}")
     if not confirm(f"Delete these files from {repository.name} ({repository.url})?"):
-        connection.runtime.listener(Note(message="nothing was deleted"))
+        connection.runtime.note("nothing was deleted")
         return ()
     kept: set[str] = set()
     for number, (_, _, step) in enumerate(steps):
@@ -78,9 +77,7 @@ def delete(
             step.remove()
         except PublishAllError as error:
             if step.needed or (isinstance(error, HttpError) and error.retryable):
-                connection.runtime.listener(
-                    Note(message=f"steps done before the error: {number} of {len(steps)}")
-                )
+                connection.runtime.note(f"steps done before the error: {number} of {len(steps)}")
                 raise
             kept.update(step.parts)
     return tuple(TakenBack(*each, "kept by the registry" if each[2] in kept else "deleted") for each in parts)

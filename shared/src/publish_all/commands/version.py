@@ -27,7 +27,6 @@ from publish_all.config.load import label, load_project
 from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.config.parse import PYPROJECT, TABLE
 from publish_all.errors import CheckError, PublishAllError, UsageError, VersionError
-from publish_all.events import Found, StepStarted
 from publish_all.findings import Finding
 from publish_all.version.static import backend_asks_us, project_name, static_version
 from publish_all.version.version_source import NoProjectVersion, ResolvedVersion, resolve_version
@@ -189,8 +188,7 @@ def _changed(config: ProjectConfig, now: ResolvedVersion, options: VersionOption
         return VersionResult(version=now, text=str(wanted), changed=changed)
     if options.check:
         findings = tuple(version_differences(config, now))
-        for finding in findings:
-            options.runtime.listener(Found(finding=finding))
+        options.runtime.found(*findings)
         places, compared = find_places(config), comparable(config, now)
         return VersionResult(version=now, text=now.text, places=places, compared=compared, findings=findings)
     if not comparable(config, now):
@@ -242,7 +240,7 @@ def _try_version(
 
     backend = backend_name(config.pyproject)
     detail = f"check the version of {backend} after a change to {version}"
-    runtime.listener(StepStarted(step="version", detail=detail))
+    runtime.step("version", detail)
     stated = runtime.environment
     environment = {name: value for name, value in stated.items() if not _OVERRIDES.fullmatch(name)}
     git = _Git(environment, runtime.run)
