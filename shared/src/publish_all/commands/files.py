@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from publish_all.commands.context import Runtime, project_variants
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.config.model import ProjectConfig
-from publish_all.distributions.distribution import ATTESTATION_SUFFIX, Distribution
+from publish_all.diagnoses import findings_of
+from publish_all.distributions.distribution import ATTESTATION_SUFFIX, Distribution, DistributionError
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import UsageError
 from publish_all.events import Listener
@@ -107,12 +108,21 @@ def named_files(paths: Sequence[Path]) -> FoundFiles:
     Attestations, which `dist/*` names too, go along with the files that they are for. What an older
     publish-all kept in `dist` is left out.
     """
-    files = []
+    files: list[Distribution] = []
+    broken: list[DistributionError] = []
     for path in paths:
         if not path.is_file():
             raise UsageError(f"no file {path} found", hint=_NAME_FILES)
         if path.name not in _OLD_NAMES and path.suffix != ATTESTATION_SUFFIX:
-            files.append(read_distribution(path))
+            try:
+                files.append(read_distribution(path))
+            except DistributionError as error:
+                broken.append(error)
+    if len(broken) == 1:
+        raise broken[0]
+    if broken:
+        msg = f"{len(broken)} of {len(paths)} files are not valid wheels or sdists"
+        raise DistributionError(msg, findings=[finding for each in broken for finding in findings_of(each)])
     if paths and not files:
         names = ", ".join(path.name for path in paths)
         raise UsageError(f"{names}: not a wheel or sdist", hint=_NAME_FILES)
