@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,19 +101,14 @@ def plan_registration(
     project = project_of_files(directory, optional=True)
     repositories = _repositories(runtime.known(project), names, tool)
     logins = _logins(project, repositories, runtime, tool) if with_secrets else {}
+    add = _ADDED.get(tool, partial(_with_table, tool=tool))
     notes = []
     try:
         for config in repositories:
             login = logins.get(config.name)
-            if tool is Tool.PIP:
-                after = _with_index(after, str(config.index_url))
-                continue
             known = _urls(after, tool)
             if config.name not in known:
-                if tool is Tool.TWINE:
-                    after = _with_section(after, config, login)
-                else:
-                    after = _with_table(after, config, login, tool)
+                after = add(after, config, login)
                 continue
             # Entries of the user are not replaced.
             url, other = str(known[config.name]), ""
@@ -189,6 +185,8 @@ def _text(path: Path) -> str:
 
 def _urls(text: str, tool: Tool) -> Mapping[str, object]:
     """The repositories in the file, each with its URL for uploads."""
+    if tool is Tool.PIP:
+        return {}  # it has no names for them
     if tool is Tool.TWINE:
         return {name: section.get("repository") for name, section in _ini(text).items()}
     content = _toml.loads(text)
@@ -231,12 +229,14 @@ def _with_section(text: str, config: RepositoryConfig, login: Credential | None)
     return _with_lines(listed, lines)
 
 
-def _with_index(text: str, url: str) -> str:
-    """The text of a `pip.conf` with one more index."""
-    stated = _ini(text).get("global", "index-url", fallback="").strip()
-    if stated.rstrip("/") == url.rstrip("/"):
-        return text
-    return with_item(text, "global", "extra-index-url", url)
+def _with_index(text: str, config: RepositoryConfig, _: Credential | None) -> str:
+    """The text of a `pip.conf` with one more index, unless it is there."""
+    stated, url = _ini(text).get("global", "index-url", fallback="").strip(), str(config.index_url)
+    same = stated.rstrip("/") == url.rstrip("/")
+    return text if same else with_item(text, "global", "extra-index-url", url)
+
+
+_ADDED = {Tool.TWINE: _with_section, Tool.PIP: _with_index}
 
 
 def _ini(text: str) -> configparser.RawConfigParser:
