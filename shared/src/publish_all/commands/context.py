@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,34 +115,33 @@ def project_version(config: ProjectConfig, *, runtime: Runtime) -> ResolvedVersi
     Asks the build backend in a worker process if it computes the version. A note about an unexpected
     version is shown once per run. Raises `VersionError`.
     """
-    if config.root not in runtime.versions:
-        found = _ask_version(config, runtime=runtime)
-        runtime.versions[config.root] = found
-        if found is not None and found.note is not None:
-            runtime.note(found.note)
-    return runtime.versions[config.root]
-
-
-def _ask_version(config: ProjectConfig, *, runtime: Runtime) -> ResolvedVersion | None:
+    if config.root in runtime.versions:
+        return runtime.versions[config.root]
     from publish_all.version.version_source import NoProjectVersion, resolve_version
 
-    def ask_backend() -> str:
-        from publish_all.builders.run import ask_version
-
-        if runtime.built_version is not None:
-            if not runtime.built_version:
-                msg = "the manifest does not have the version of the project, which only the build backend knows"
-                raise errors.VersionError(msg, hint="Build again with `publish-all build --manifest FILE`.")
-            return runtime.built_version
-        return ask_version(config.root, listener=runtime.listener, settings=runtime.build_settings(config))
-
-    environment, run = runtime.environment, runtime.run
+    ask, environment, run = partial(ask_backend, config, runtime), runtime.environment, runtime.run
+    found = None
     try:
-        return resolve_version(config, environment=environment, run=run, ask_backend=ask_backend)
+        found = resolve_version(config, environment=environment, run=run, ask_backend=ask)
     except NoProjectVersion:
-        if config.variants and all(each.pyproject for each in config.variants.values()):
-            return None
-        raise
+        if not (config.variants and all(each.pyproject for each in config.variants.values())):
+            raise
+    runtime.versions[config.root] = found
+    if found is not None and found.note is not None:
+        runtime.note(found.note)
+    return found
+
+
+def ask_backend(config: ProjectConfig, runtime: Runtime) -> str:
+    """The version that the build backend computes, or the one of the manifest. Raises `VersionError`."""
+    from publish_all.builders.run import ask_version
+
+    if runtime.built_version is None:
+        return ask_version(config.root, listener=runtime.listener, settings=runtime.build_settings(config))
+    if not runtime.built_version:
+        msg = "the manifest does not have the version of the project, which only the build backend knows"
+        raise errors.VersionError(msg, hint="Build again with `publish-all build --manifest FILE`.")
+    return runtime.built_version
 
 
 def project_variants(

@@ -37,7 +37,6 @@ from publish_all.commands.index import (
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.events import ignore
 from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.reporting.text import count
 from publish_all.repositories.directory import replace_file
@@ -329,8 +328,7 @@ def fetch_dependencies(
     from publish_all.commands.exec import execute, find_pip
 
     runtime = index.connection.runtime
-    environment, quiet = runtime.environment, replace(runtime, listener=ignore)
-    quiet_index = replace(index, connection=replace(index.connection, runtime=quiet))
+    environment = runtime.environment
     uv = shutil.which("uv", path=environment.get("PATH"))
     pip = find_pip(environment)
     if pip is None and uv is not None:
@@ -346,8 +344,8 @@ def fetch_dependencies(
         said.extend(line for line in done.stderr.splitlines() if line.strip())
         return done.returncode
 
-    def start(*command: str, over: IndexOptions) -> None:
-        if code := execute(command, over, run=quietly):
+    def start(*command: str) -> None:
+        if code := execute(command, index, run=quietly):
             raise PublishAllError(
                 f"{Path(command[0]).stem} cannot download the dependencies: {' / '.join(said[-3:]) or f'exit code {code}'}",
                 hint="Add their index with --fallback, and names of the repository with --private. "
@@ -373,14 +371,13 @@ def fetch_dependencies(
             *compile_words,
             *machine,
             str(source),
-            over=quiet_index,
         )
         wanted = pinned.read_text(encoding="utf-8").split()
         options += ["--no-deps", "--only-binary=:all:", "--implementation", "cp"]
         options += ["--python-version", target.python]
         options += [word for each in target.tags for word in ("--platform", each)]
     runtime.step("fetch", "dependencies, by pip download")
-    start(*pip, "download", *options, *wanted, over=index)
+    start(*pip, "download", *options, *wanted)
 
 
 def _ensure_ours(folder: Path) -> None:

@@ -12,17 +12,17 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
 from publish_all._build_system import backend_name, poetry_version_counts
 from publish_all._git import ask_git, git_in_copy
-from publish_all._process import Run
 from publish_all._temporary import temporary_folder
 from publish_all._toml import table
-from publish_all.commands.context import Runtime, project_version
+from publish_all.commands.context import Runtime, ask_backend, project_version
 from publish_all.config.load import label, load_project
 from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.config.parse import PYPROJECT, TABLE
@@ -239,23 +239,16 @@ def _try_version(
     from publish_all.version.places import find_places
 
     backend = backend_name(config.pyproject)
-    detail = f"check the version of {backend} after a change to {version}"
-    runtime.step("version", detail)
+    runtime.step("version", f"check the version of {backend} after a change to {version}")
     stated = runtime.environment
     environment = {name: value for name, value in stated.items() if not _OVERRIDES.fullmatch(name)}
-    git = _Git(environment, runtime.run)
+    runtime = replace(runtime, environment=environment)
     with temporary_folder() as folder:
-        copy = load_project(_copied(config.root, folder / "checkout", contents, git))
+        copy = load_project(_copied(config.root, folder / "checkout", contents, runtime))
         if tag is not None:
-            _tag(copy.root, tag, git)
-
-        def ask_backend() -> str:
-            from publish_all.builders.run import ask_version
-
-            settings = runtime.build_settings(copy)._replace(environment=environment)
-            return ask_version(copy.root, listener=runtime.listener, settings=settings)
-
-        found = resolve_version(copy, environment=environment, run=runtime.run, ask_backend=ask_backend)
+            _tag(copy.root, tag, runtime)
+        ask = partial(ask_backend, copy, runtime)
+        found = resolve_version(copy, environment=environment, run=runtime.run, ask_backend=ask)
         if found.version != version:
             raise _refusal(config, f"the version would be {found.text} ({found.source})", version)
         for place in find_places(copy):
@@ -264,7 +257,7 @@ def _try_version(
         if copy.version.source is VersionSource.PROJECT or not _has_backend_of_its_own(copy):
             return
         try:
-            said = Version(ask_backend())
+            said = Version(ask())
         except (PublishAllError, InvalidVersion):
             return  # it knows no version, so it says no other one
         if said not in {version, _NOTHING_SAID}:
@@ -293,26 +286,23 @@ def _refusal(config: ProjectConfig, what: str, version: Version) -> VersionError
     return VersionError(msg, hint=hint)
 
 
-class _Git(NamedTuple):
-    environment: Mapping[str, str]
-    run: Run
-
-    def ask(self, *arguments: str, cwd: Path) -> Sequence[str]:
-        """The parts of an answer with `-z` or `--null`, empty if git gives none."""
-        try:
-            done = ask_git(*arguments, cwd=cwd, environment=self.environment, run=self.run)
-        except OSError:
-            return ()
-        return done.stdout.rstrip("\n\0").split("\0") if done.returncode == 0 and done.stdout else ()
-
-    def do(self, *arguments: str, cwd: Path) -> None:
-        done = git_in_copy(*arguments, cwd=cwd, environment=self.environment, run=self.run)
-        if done.returncode != 0:
-            what = f"git {arguments[0]}: {done.stderr.strip()}"
-            raise VersionError(f"the version cannot be checked in a copy of the checkout: {what}")
+def _git_says(runtime: Runtime, *arguments: str, cwd: Path) -> Sequence[str]:
+    """The parts of an answer with `-z` or `--null`, empty if git gives none."""
+    try:
+        done = ask_git(*arguments, cwd=cwd, environment=runtime.environment, run=runtime.run)
+    except OSError:
+        return ()
+    return done.stdout.rstrip("\n\0").split("\0") if done.returncode == 0 and done.stdout else ()
 
 
-def _copied(root: Path, copy: Path, contents: Mapping[Path, bytes], git: _Git) -> Path:
+def _git_does(runtime: Runtime, *arguments: str, cwd: Path) -> None:
+    done = git_in_copy(*arguments, cwd=cwd, environment=runtime.environment, run=runtime.run)
+    if done.returncode != 0:
+        what = f"git {arguments[0]}: {done.stderr.strip()}"
+        raise VersionError(f"the version cannot be checked in a copy of the checkout: {what}")
+
+
+def _copied(root: Path, copy: Path, contents: Mapping[Path, bytes], runtime: Runtime) -> Path:
     """The project in a copy of its checkout, which is a separate repository, with these contents.
 
     History, tags and index are those of the checkout. Its objects are shared.
@@ -320,29 +310,29 @@ def _copied(root: Path, copy: Path, contents: Mapping[Path, bytes], git: _Git) -
     from publish_all.builders.source_tree import SourceTree
 
     root = root.resolve()
-    top = Path(*(git.ask("rev-parse", "--show-toplevel", cwd=root) or (root,))).resolve()
+    top = Path(*(_git_says(runtime, "rev-parse", "--show-toplevel", cwd=root) or (root,))).resolve()
     for name in SourceTree(top).files:
         target = copy / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(top / name, target, follow_symlinks=False)
     if (top / ".git").exists():
-        git.do("clone", "--quiet", "--mirror", "--shared", str(top), str(copy / ".git"), cwd=top)
-        git.do("config", "core.bare", "false", cwd=copy)
-        for each in git.ask("config", "--null", "--get-regexp", _SETTINGS, cwd=top):
+        _git_does(runtime, "clone", "--quiet", "--mirror", "--shared", str(top), str(copy / ".git"), cwd=top)
+        _git_does(runtime, "config", "core.bare", "false", cwd=copy)
+        for each in _git_says(runtime, "config", "--null", "--get-regexp", _SETTINGS, cwd=top):
             key, _, value = each.partition("\n")
-            git.do("config", key, value, cwd=copy)
-        for head in git.ask("rev-parse", "--verify", "--quiet", "HEAD", cwd=top):
-            git.do("update-ref", "--no-deref", "HEAD", head, cwd=copy)
-            git.do("reset", "--quiet", cwd=copy)
+            _git_does(runtime, "config", key, value, cwd=copy)
+        for head in _git_says(runtime, "rev-parse", "--verify", "--quiet", "HEAD", cwd=top):
+            _git_does(runtime, "update-ref", "--no-deref", "HEAD", head, cwd=copy)
+            _git_does(runtime, "reset", "--quiet", cwd=copy)
     for path, data in contents.items():
         if path.resolve().is_relative_to(top):
             (copy / path.resolve().relative_to(top)).write_bytes(data)
     return copy / root.relative_to(top)
 
 
-def _tag(root: Path, tag: str, git: _Git) -> None:
+def _tag(root: Path, tag: str, runtime: Runtime) -> None:
     author = ("-c", "user.name=publish-all", "-c", "user.email=publish-all@invalid")
     options = ("--quiet", "--allow-empty", "--no-verify", "--no-gpg-sign", "--all")
-    if git.ask("status", "--porcelain", "--untracked-files=no", "-z", cwd=root):
-        git.do(*author, "commit", *options, "-m", tag, cwd=root)
-    git.do(*author, "tag", "--annotate", "--no-sign", "-m", tag, tag, cwd=root)
+    if _git_says(runtime, "status", "--porcelain", "--untracked-files=no", "-z", cwd=root):
+        _git_does(runtime, *author, "commit", *options, "-m", tag, cwd=root)
+    _git_does(runtime, *author, "tag", "--annotate", "--no-sign", "-m", tag, tag, cwd=root)
