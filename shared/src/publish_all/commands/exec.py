@@ -82,11 +82,7 @@ def execute(
     # Only for this run, so that other users of this machine have no access.
     password = secrets.token_urlsafe(32)
     own = _own_options(options, settings, password, no_fallback=no_fallback)
-    with (
-        open_index(own) as index,
-        temporary_folder() as folder,
-        listen(HOST, port) as bound,
-    ):
+    with open_index(own) as index, temporary_folder() as folder, listen(HOST, port) as bound:
         address = f"{HOST}:{bound.getsockname()[1]}"
         ours = f"http://{address}/"
         places, uv_indexes = _survey(clients, settings, index, runtime=runtime, cwd=cwd, ours=ours)

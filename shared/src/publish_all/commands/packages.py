@@ -360,18 +360,9 @@ def fetch_dependencies(
         runtime.step("resolve", "dependencies, by uv pip compile")
         source, pinned = folder.with_suffix(".in"), folder.with_suffix(".txt")
         source.write_text("\n".join(pins), encoding="utf-8")
-        compile_words = ["-q", "--no-header", "--no-annotate", "--only-binary=:all:", "-o", str(pinned)]
-        machine = ["--python-platform", target.uv, "--python-version", target.python]
-        start(
-            uv,
-            "pip",
-            "compile",
-            "--python",
-            sys.executable,
-            *compile_words,
-            *machine,
-            str(source),
-        )
+        words = ["--python", sys.executable, "-q", "--no-header", "--no-annotate", "--only-binary=:all:"]
+        words += ["-o", str(pinned), "--python-platform", target.uv, "--python-version", target.python]
+        start(uv, "pip", "compile", *words, str(source))
         wanted = pinned.read_text(encoding="utf-8").split()
         options += ["--no-deps", "--only-binary=:all:", "--implementation", "cp"]
         options += ["--python-version", target.python]

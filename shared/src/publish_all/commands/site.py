@@ -101,13 +101,8 @@ def write_site(
     _ensure_ours(folder)
     sources = [open_source(each, opened, own=own_credentials or each.kind.local) for each in chosen]
     options.runtime.step("read", ", ".join(each.name for each in chosen))
-    made = make_site(
-        sources,
-        folder,
-        address,
-        names=project_names(names),
-        published=published_names(config),
-    )
+    published = published_names(config)
+    made = make_site(sources, folder, address, names=project_names(names), published=published)
     options.runtime.note(f"the install commands use {address}; set another address with --url")
     return made
 
