@@ -17,6 +17,7 @@ import pytest
 from publish_all.builders.builder import BuildSettings
 from publish_all.builders.standard_build import standard_builds
 from publish_all.commands.check import check
+from publish_all.commands.context import Runtime
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.rebuild import compare_all, rebuild
 from publish_all.config.model import Isolation
@@ -94,7 +95,9 @@ def wheel(tmp_path):
 
 
 def compared(tmp_path, distributions, build):
-    return [(each.code, each.message) for each in compare_all(distributions, tmp_path / "p", build, ignore)]
+    return [
+        (each.code, each.message) for each in compare_all(distributions, tmp_path / "p", build, Runtime())
+    ]
 
 
 def test_the_same_files_are_the_same_wheel(tmp_path, sdist, wheel):
@@ -157,7 +160,7 @@ def test_the_backend_of_the_sdist_builds_it(tmp_path):
     sources = {"demo.py": "x = 1\n", "pyproject.toml": PYPROJECT, "backend.py": BACKEND}
     sdist = read_distribution(write_sdist(tmp_path / "demo-1.0.tar.gz", sources))
     wheel = read_distribution(write_wheel(tmp_path / "demo-1.0-py3-none-any.whl", {"demo.py": "x = 2\n"}))
-    (finding,) = rebuild([sdist, wheel], listener=ignore, settings=HERE)
+    (finding,) = rebuild([sdist, wheel], Runtime(), HERE)
     assert finding.message.endswith("demo.py has different content in the wheel built from the sdist")
 
 

@@ -188,7 +188,7 @@ def build_project(
     if options.reproduce:
         from publish_all.commands.rebuild import reproduce
 
-        reproduce(request, result, listener=options.runtime.listener, settings=settings)
+        reproduce(request, result, options.runtime, settings)
     return variants, BuildSummary(folder=str(output), files=result.files)
 
 

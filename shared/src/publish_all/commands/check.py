@@ -38,8 +38,7 @@ def check(options: PublishOptions, *, compare_builds: bool = False) -> CheckSumm
             indexes = open_connection(config, quiet.connection).repositories()
         result = run_checks(found, reach(found, public, quiet), compare=True, indexes=indexes)
         if compare_builds:
-            settings = options.runtime.build_settings(config)
-            rebuilt = rebuild(files, listener=options.runtime.listener, settings=settings)
+            rebuilt = rebuild(files, options.runtime, options.runtime.build_settings(config))
             result = replace(result, findings=(*result.findings, *rebuilt))
     options.runtime.found(*result.all_findings)
     return result

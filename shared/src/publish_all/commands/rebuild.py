@@ -9,39 +9,37 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from publish_all._temporary import temporary_folder
-from publish_all.builders.builder import Build, BuildRequest, BuildResult, BuildSettings
+from publish_all.builders.builder import BuildRequest, BuildResult, BuildSettings
 from publish_all.builders.compare import first_content_difference, first_difference
-from publish_all.builders.run import build as run_build
+from publish_all.builders.run import build
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.builders.standard_build import BuildWheel, standard_builds
+from publish_all.commands.context import Runtime
 from publish_all.diagnoses import NOT_REBUILT, Diagnosis
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.errors import BuildError
-from publish_all.events import Listener, Note, StepStarted
 from publish_all.findings import Finding
 from publish_all.upload.plan import releases_of
 
+_OTHERWISE = Diagnosis("PA242")
 # Neither the time zone nor the order of sets and dicts may tell in a file.
 _ELSEWHERE = {"TZ": "UTC-14", "PYTHONHASHSEED": "4711"}
 
 
 def rebuild(
-    distributions: Sequence[Distribution],
-    *,
-    listener: Listener,
-    settings: BuildSettings,
+    distributions: Sequence[Distribution], runtime: Runtime, settings: BuildSettings
 ) -> tuple[Finding, ...]:
     """The findings of building all sdists."""
     sdists = [each for each in distributions if each.kind is DistributionKind.SDIST]
-    listener(StepStarted(step="rebuild", detail=", ".join(each.filename for each in sdists)))
+    runtime.step("rebuild", ", ".join(each.filename for each in sdists))
     with temporary_folder() as place:
-        build_wheel = standard_builds(settings=settings, workspace=place / "work", listener=listener)
-        return tuple(compare_all(distributions, place, build_wheel, listener))
+        build_wheel = standard_builds(settings=settings, workspace=place / "work", listener=runtime.listener)
+        return tuple(compare_all(distributions, place, build_wheel, runtime))
 
 
 def compare_all(
-    distributions: Sequence[Distribution], place: Path, build_wheel: BuildWheel, listener: Listener
+    distributions: Sequence[Distribution], place: Path, build_wheel: BuildWheel, runtime: Runtime
 ) -> Iterator[Finding]:
     """Each release that has wheels, with its sdist. `place` is an empty folder."""
     for number, release in enumerate(releases_of(distributions)):
@@ -49,7 +47,7 @@ def compare_all(
         sdist = next((each for each in files if each.kind is DistributionKind.SDIST), None)
         wheels = {each.filename: each for each in files if each.kind is DistributionKind.WHEEL}
         if sdist is not None and wheels:
-            yield from _compare(sdist, wheels, place / str(number), build_wheel, listener)
+            yield from _compare(sdist, wheels, place / str(number), build_wheel, runtime)
             continue
         lack = "no sdist" if sdist is None else "no wheel"
         yield NOT_REBUILT.found(f"there is {lack} of {files[0].project} to compare with")
@@ -60,24 +58,21 @@ def _compare(
     wheels: Mapping[str, Distribution],
     place: Path,
     build_wheel: BuildWheel,
-    listener: Listener,
+    runtime: Runtime,
 ) -> Iterator[Finding]:
     try:
         rebuilt = build_wheel(_unpacked(sdist, place / "sdist"), _made(place / "dist"))
     except (BuildError, tarfile.TarError, OSError) as error:
-        yield _otherwise(sdist, f"{sdist.filename} does not build: {error}")
+        yield _OTHERWISE.found(f"{sdist.filename} does not build: {error}", where=sdist.filename)
         return
     wheel = wheels.get(rebuilt.name)
     if wheel is None:
         yield NOT_REBUILT.found(f"{sdist.filename} builds {rebuilt.name}, which is not among the files")
     elif (difference := first_content_difference(wheel.path, rebuilt)) is not None:
-        yield _otherwise(sdist, f"{sdist.filename} does not build the same {rebuilt.name}: {difference}")
+        text = f"{sdist.filename} does not build the same {rebuilt.name}: {difference}"
+        yield _OTHERWISE.found(text, where=sdist.filename)
     else:
-        listener(Note(message=f"{sdist.filename} builds the same files as {rebuilt.name}"))
-
-
-def _otherwise(sdist: Distribution, message: str) -> Finding:
-    return Diagnosis("PA242").found(message, where=sdist.filename)
+        runtime.note(f"{sdist.filename} builds the same files as {rebuilt.name}")
 
 
 def _unpacked(sdist: Distribution, place: Path) -> Path:
@@ -101,23 +96,16 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def reproduce(
-    request: BuildRequest,
-    result: BuildResult,
-    *,
-    listener: Listener,
-    settings: BuildSettings,
-    build: Build = run_build,
-) -> None:
+def reproduce(request: BuildRequest, result: BuildResult, runtime: Runtime, settings: BuildSettings) -> None:
     """Build `request` a second time and compare with `result`. Raises `BuildError` naming the first member that differs.
 
     The copy holds what belongs to the project: what git ignores only where a variant includes it by force.
     """
-    listener(StepStarted(step="reproduce", detail=", ".join(each.filename for each in result.files)))
+    runtime.step("reproduce", ", ".join(each.filename for each in result.files))
     with temporary_folder() as place:
         copied = replace(request, root=_copy(request, place), output=place / "dist")
         elsewhere = settings._replace(environment={**settings.environment, **_ELSEWHERE})
-        again = build(copied, listener=listener, settings=elsewhere)
+        again = build(copied, listener=runtime.listener, settings=elsewhere)
         problems = list(_problems(request, result, copied, again))
     if problems:
         raise BuildError(
@@ -125,7 +113,7 @@ def reproduce(
             hint="Look for dates, random numbers, absolute paths and unsorted listings in build hooks and "
             "scripts; SOURCE_DATE_EPOCH fixes the dates that build backends write.",
         )
-    listener(Note(message=f"built twice, in different folders: {len(result.files)} files, the same bytes"))
+    runtime.note(f"built twice, in different folders: {len(result.files)} files, the same bytes")
 
 
 def _problems(
