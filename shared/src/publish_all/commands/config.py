@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from publish_all._toml import table
 from publish_all.commands.context import Runtime, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.builtin import ALIASES
@@ -68,11 +69,11 @@ def _settings(config: ProjectConfig, known: KnownRepositories) -> Iterator[Setti
         ("wheels",),
     ):
         # The keys that pyproject.toml states; the table itself where it is empty, as a variant may be.
-        table = _value_at(config, path)
-        if isinstance(table, Mapping):
-            yield from (_setting(config, (*path, key), table[key]) for key in table)
-            if not table:
-                yield _setting(config, path, table)
+        stated = _value_at(config, path)
+        if isinstance(stated, Mapping):
+            yield from (_setting(config, (*path, key), stated[key]) for key in stated)
+            if not stated:
+                yield _setting(config, path, stated)
 
 
 def _setting(config: ProjectConfig, path: KeyPath, value: Any) -> Setting:
@@ -85,10 +86,8 @@ def _setting(config: ProjectConfig, path: KeyPath, value: Any) -> Setting:
 
 def _value_at(config: ProjectConfig, path: KeyPath) -> Any:
     """The value in pyproject.toml, None if it is not set."""
-    value: Any = config.pyproject
-    for key in (*TABLE, *path):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
+    *above, key = map(str, path)
+    return table(config.pyproject, *TABLE, *above).get(key)
 
 
 def _toml(value: Any) -> str:

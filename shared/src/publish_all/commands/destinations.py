@@ -56,6 +56,10 @@ class ConnectionOptions:
     signer: Signer | None = None
     runtime: Runtime = field(default_factory=Runtime)
 
+    def to_other(self, name: str) -> ConnectionOptions:
+        """The options for another repository, without the credential, which is not for it."""
+        return replace(self, repositories=(name,), repository_url=None, username=None, password=None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:

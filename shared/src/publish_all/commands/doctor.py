@@ -9,7 +9,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from publish_all import diagnoses as known
 from publish_all._temporary import temporary_folder
@@ -196,7 +195,11 @@ def _surroundings(
         value = runtime.environment[proxy]
         shown = without_userinfo(value) if "://" in value else value.rpartition("@")[2]
         yield Diagnosis("PA520").found(f"{proxy} is set: {shown}")
-    yield from _pypirc(runtime.places().hosts.pypirc)
+    pypirc, others = runtime.places().hosts.pypirc, stat.S_IRGRP | stat.S_IROTH
+    if os.name == "posix" and pypirc.is_file() and pypirc.stat().st_mode & others:
+        yield known.FILE_READABLE_BY_OTHERS.found(
+            f"Other users of this machine can read {pypirc}.", where=str(pypirc), hint=f"chmod 600 {pypirc}"
+        )
 
 
 def _tag(config: ProjectConfig, version: ResolvedVersion, runtime: Runtime) -> Iterator[Finding]:
@@ -250,12 +253,4 @@ def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Fi
     if ("poetry" in tool or backend.startswith("poetry.core")) and not declared:
         yield Diagnosis("PA161").found(
             f"{PLUGIN} is not in [tool.poetry.requires-plugins]", where="pyproject.toml"
-        )
-
-
-def _pypirc(path: Path) -> Iterator[Finding]:
-    others = stat.S_IRGRP | stat.S_IROTH
-    if os.name == "posix" and path.is_file() and path.stat().st_mode & others:
-        yield known.FILE_READABLE_BY_OTHERS.found(
-            f"Other users of this machine can read {path}.", where=str(path), hint=f"chmod 600 {path}"
         )

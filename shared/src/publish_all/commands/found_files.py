@@ -283,16 +283,14 @@ def _promoted(config: ProjectConfig | None, options: PublishOptions, folder: Pat
     The project's are those of its build variants. Each file is checked against the hash that the source's index
     states. Raises `RepositoryError`, and `UsageError` for an invalid release.
     """
-    # The user name and password of the command line are for the destination.
-    reading = replace(
-        options.connection,
-        repositories=(str(options.source),),
-        repository_url=None,
-        username=None,
-        password=None,
-    )
-    (repository,) = open_connection(config, reading).repositories()
-    wanted = [parse_release(each) for each in options.releases] or _releases_of(config, options)
+    connection = options.connection.to_other(str(options.source))
+    (repository,) = open_connection(config, connection).repositories()
+    wanted = [parse_release(each) for each in options.releases]
+    if not wanted:
+        if config is None:
+            raise UsageError("--from needs the releases to copy", hint="Write releases as NAME==VERSION.")
+        variants = project_variants(config, (), runtime=options.runtime)
+        wanted = [_release(each.project, each.version) for each in variants]
     shown = ", ".join(f"{project}=={version}" for project, version in wanted)
     options.runtime.step("fetch", f"{repository.name}: {shown}")
     paths: list[Path] = []
@@ -309,13 +307,3 @@ def parse_release(text: str) -> tuple[NormalizedName, Version]:
     except (InvalidName, InvalidVersion) as error:
         msg = f"{text!r} is not a release"
         raise UsageError(msg, hint="Write releases as NAME==VERSION.") from error
-
-
-def _releases_of(
-    config: ProjectConfig | None, options: PublishOptions
-) -> list[tuple[NormalizedName, Version]]:
-    """Those of the build variants."""
-    if config is None:
-        raise UsageError("--from needs the releases to copy", hint="Write releases as NAME==VERSION.")
-    found = project_variants(config, (), runtime=options.runtime)
-    return [(canonicalize_name(each.project), Version(each.version)) for each in found]

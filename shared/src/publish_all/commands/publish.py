@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from publish_all._temporary import temporary_folder
@@ -72,7 +71,9 @@ def publish(options: PublishOptions) -> PublishResult:
     if options.receipt is not None and not any(each.kind.registry for each in repositories):
         msg = "--receipt needs a repository of the kind oci, but none is selected"
         raise UsageError(msg, hint="Select one with -r, or remove --receipt.")
-    rehearsal = _rehearsal(config, options) if options.rehearse else None
+    rehearsal: Repository | None = None
+    if options.rehearse:
+        (rehearsal,) = open_connection(config, options.connection.to_other(REHEARSAL)).repositories()
     with ExitStack() as held:
 
         def before_preflight() -> Cancellation:
@@ -85,7 +86,7 @@ def publish(options: PublishOptions) -> PublishResult:
         kept = options.fresh or not (options.files and local)
         journal = Journal()
         if kept and config is not None:
-            journal = held.enter_context(_open_journal(config, options))
+            journal = _open_journal(config, options, held)
         prepared = prepare(
             config,
             repositories,
@@ -113,45 +114,34 @@ def publish(options: PublishOptions) -> PublishResult:
         return PublishResult(report=report, refused=next(iter(failures), None))
 
 
-def _rehearsal(config: ProjectConfig | None, options: PublishOptions) -> Repository:
-    """The test index. The command line's credential is not for it."""
-    connection = replace(
-        options.connection, repositories=(REHEARSAL,), repository_url=None, username=None, password=None
-    )
-    (repository,) = open_connection(config, connection).repositories()
-    return repository
-
-
-@contextmanager
-def _open_journal(config: ProjectConfig, options: PublishOptions) -> Iterator[Journal]:
-    """The journal of the checkout, which is locked meanwhile.
+def _open_journal(config: ProjectConfig, options: PublishOptions, held: ExitStack) -> Journal:
+    """The journal of the checkout, which is locked as long as it is `held`.
 
     It is kept in memory only where there is no folder or no lock for it, which is said: two runs must not write to one.
     """
     from publish_all.commands.state import CannotLockError, lock, state_of
 
     killed, problem = False, None
-    with ExitStack() as held:
-        state = state_of(config.root, options.runtime, make=not options.dry_run)
-        path = state.journal
-        if state.problem is not None:
-            problem = f"{state.problem}. If this run stops half-way, the next run asks the repositories which files they have"
-        elif state.lock is not None and not options.dry_run:
-            try:
-                killed = held.enter_context(lock(state.lock))
-            except CannotLockError as error:
-                path, problem = None, error.message
-        if problem is not None:
-            options.runtime.note(f"publishing without a journal: {problem}")
-        if path is not None and options.fresh:
-            for each in read_journal(path, damaged=True).public:
-                text = f"may already be public: {each.filename} in {each.repository} ({each.url})"
-                options.runtime.note(text)
-            if options.dry_run:
-                path = None  # it goes without the journal, too, and leaves it where it is
-            else:
-                path.unlink(missing_ok=True)
-        yield held.enter_context(open_journal(path, killed=killed))
+    state = state_of(config.root, options.runtime, make=not options.dry_run)
+    path = state.journal
+    if state.problem is not None:
+        problem = f"{state.problem}. If this run stops half-way, the next run asks the repositories which files they have"
+    elif state.lock is not None and not options.dry_run:
+        try:
+            killed = held.enter_context(lock(state.lock))
+        except CannotLockError as error:
+            path, problem = None, error.message
+    if problem is not None:
+        options.runtime.note(f"publishing without a journal: {problem}")
+    if path is not None and options.fresh:
+        for each in read_journal(path, damaged=True).public:
+            text = f"may already be public: {each.filename} in {each.repository} ({each.url})"
+            options.runtime.note(text)
+        if options.dry_run:
+            path = None  # it goes without the journal, too, and leaves it where it is
+        else:
+            path.unlink(missing_ok=True)
+    return held.enter_context(open_journal(path, killed=killed))
 
 
 def _before_publish(config: ProjectConfig, options: PublishOptions) -> None:

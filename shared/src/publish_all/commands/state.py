@@ -70,15 +70,11 @@ def _problem(state: Path, folder: Path, root: Path, *, make: bool) -> str | None
             folder.parent.mkdir(exist_ok=True, mode=0o700)
             folder.mkdir(exist_ok=True, mode=0o700)
         for each in (folder.parent, folder) if folder.is_dir() else ():
-            if os.name == "posix" and _is_open_to_others(each.stat()):
+            if os.name == "posix" and (each.stat().st_uid != os.geteuid() or each.stat().st_mode & 0o022):
                 return f"{each} belongs to another user, or other users can write to it"
     except OSError as error:
         return f"{error.filename or folder} cannot be used: {error.strerror or error}"
     return f"{folder} cannot be written to" if make and not os.access(folder, os.W_OK) else None
-
-
-def _is_open_to_others(found: os.stat_result) -> bool:
-    return found.st_uid != os.geteuid() or bool(found.st_mode & 0o022)
 
 
 class AlreadyRunningError(PublishAllError):
