@@ -10,7 +10,6 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from publish_all import diagnoses as known
 from publish_all._temporary import temporary_folder
 from publish_all._toml import table
 from publish_all._urls import without_userinfo
@@ -25,7 +24,7 @@ from publish_all.config.builtin import FIXED, canonical
 from publish_all.config.load import label
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource
 from publish_all.config.workflows import Workflows, read_workflows
-from publish_all.diagnoses import Diagnosis
+from publish_all.diagnoses import FILE_READABLE_BY_OTHERS, Diagnosis
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import ignore
 from publish_all.findings import Finding
@@ -197,7 +196,7 @@ def _surroundings(
         yield Diagnosis("PA520").found(f"{proxy} is set: {shown}")
     pypirc, others = runtime.places().hosts.pypirc, stat.S_IRGRP | stat.S_IROTH
     if os.name == "posix" and pypirc.is_file() and pypirc.stat().st_mode & others:
-        yield known.FILE_READABLE_BY_OTHERS.found(
+        yield FILE_READABLE_BY_OTHERS.found(
             f"Other users of this machine can read {pypirc}.", where=str(pypirc), hint=f"chmod 600 {pypirc}"
         )
 
