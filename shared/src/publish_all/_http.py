@@ -11,7 +11,7 @@ import re
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -323,7 +323,13 @@ def _tls_context(tls: ServerTls, options: HttpOptions) -> ssl.SSLContext | None:
     for path in (options.ca_cert, *tls.ca_certs, tls.client_cert, tls.client_key):
         if path is not None and not path.exists():
             raise ConfigurationError(f"The certificate file {path} does not exist.")
-    context = _system_trust() if options.ca_cert is None else None
+    context: ssl.SSLContext | None = None
+    if options.ca_cert is None:
+        # Without the trust store of the operating system, requests uses certifi's.
+        with suppress(ImportError):
+            import truststore
+
+            context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if tls == ServerTls():
         return context
     context = context or urllib3.util.ssl_.create_urllib3_context()
@@ -444,15 +450,6 @@ class _Adapter(HTTPAdapter):
             raise requests.exceptions.InvalidProxyURL(proxy) from error
         manager.pool_classes_by_scheme = pools(self._send_timeout)
         return manager
-
-
-def _system_trust() -> ssl.SSLContext | None:
-    """The trust store of the operating system; None (certifi's) if it is not available."""
-    try:
-        import truststore
-    except ImportError:
-        return None
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _chunks(response: requests.Response, url: str) -> Iterator[bytes]:

@@ -151,7 +151,11 @@ class GitHubApi:
 
     def _auth(self, url: str) -> BearerAuth | None:
         """The credential for a request. Raises `CredentialError`, also if there is none and one is needed."""
-        if origin(url) not in (origin(self.url), origin(_upload_host(self.url))):
+        parts = urlsplit(self.url)
+        host = parts.netloc.lower()
+        if host.startswith("api."):  # on an Enterprise Server, assets are uploaded to the server itself
+            host = f"uploads.{host.removeprefix('api.')}"
+        if origin(url) not in (origin(self.url), origin(urlunsplit(parts._replace(netloc=host)))):
             message = f"{self.config.name} redirects to another host: {shown_url(url)}"
             raise UnauthorizedError(known.CREDENTIAL_OF_OTHER_HOST.found(message, where=shown_url(self.url)))
         request = self._asked
@@ -214,13 +218,6 @@ _DIAGNOSES: Mapping[int, tuple[Diagnosis, str]] = {
     # GitHub gives the same answer to a credential without access.
     404: (known.NO_UPLOAD_API, f"Check the owner and the name of the repository. {GIVE_CREDENTIAL}"),
 }
-
-
-def _upload_host(url: str) -> str:
-    """The host for uploads of assets: uploads.github.com for api.github.com, or the Enterprise Server itself."""
-    parts = urlsplit(url)
-    host = parts.netloc.lower()
-    return urlunsplit(parts._replace(netloc=f"uploads.{host[4:]}" if host.startswith("api.") else host))
 
 
 def _code(reply: Reply) -> str:

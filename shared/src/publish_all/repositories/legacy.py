@@ -127,7 +127,8 @@ class LegacyRepository:
             credential = self.credentials.plausible(request)
             findings += self.attester.preflight(each.distributions, credential)
             attempt = Attempt(self.name, request.url, credential)
-            if brief and credential is not None and self._has_its_index(attempt.url):
+            roots = (self.config.index_url,) if self.config.index_url else index_candidates(request.url)
+            if brief and credential is not None and {*map(origin, roots)} == {origin(request.url)}:
                 continue
             # Once for each URL and credential that the releases would be uploaded with.
             who = (credential.username, credential.secret) if credential is not None else None
@@ -152,10 +153,6 @@ class LegacyRepository:
             "one environment. Trusted publishing can create only one of them."
         )
         return (needs_pending(new, message, url=self._url, where=self.name),)
-
-    def _has_its_index(self, url: str) -> bool:
-        roots = (self.config.index_url,) if self.config.index_url else index_candidates(url)
-        return all(origin(root) == origin(url) for root in roots)
 
     def _probe(self, attempt: Attempt) -> UploadOutcome:
         """The outcome of an upload without a file; UPLOADED means that a real upload may follow."""

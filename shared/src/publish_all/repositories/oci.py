@@ -91,7 +91,11 @@ class OciRepository:
 
     def __post_init__(self) -> None:
         self.name = self.config.name
-        self.place = _place_of(self.config)
+        try:
+            self.place = layout.parse_place(filled_url(self.config))
+        except layout.PlaceError as error:
+            msg = f"tool.publish-all.repositories.{self.name}.url: {self.config.url} {error}."
+            raise ConfigurationError(msg, hint="Write it in the form ghcr.io/OWNER.") from error
         self.registry = OciRegistry(
             self.place, self.session, name=self.name, clock=self.clock, sleep=self.sleep
         )
@@ -469,15 +473,6 @@ class OciRepository:
 
 def make(config: RepositoryConfig, means: Means) -> OciRepository:
     return OciRepository(config, credentials=means.credentials, session=means.session, receipt=means.receipt)
-
-
-def _place_of(config: RepositoryConfig) -> layout.Place:
-    """Where a configured repository is. Raises `ConfigurationError`."""
-    try:
-        return layout.parse_place(filled_url(config))
-    except layout.PlaceError as error:
-        msg = f"tool.publish-all.repositories.{config.name}.url: {config.url} {error}."
-        raise ConfigurationError(msg, hint="Write it in the form ghcr.io/OWNER.") from error
 
 
 def _merged(package: OciPackage, release: PushedRelease, current: layout.PackageIndex | None) -> layout.Merge:

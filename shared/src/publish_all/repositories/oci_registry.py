@@ -34,7 +34,6 @@ from publish_all._http import (
 from publish_all._http_errors import Failure, HttpError
 from publish_all._json import seconds
 from publish_all._secret import Secret
-from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url
 from publish_all.credentials.docker import IDENTITY_USER
 from publish_all.diagnoses import Diagnosis
@@ -66,7 +65,6 @@ DEFAULT_LIFETIME = 60.0
 TOKENS_KEPT = 4096
 """A server that asks in many users' names keeps so many tokens."""
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_PAGES = 10_000
 _MOST_TAGS = 100_000
 _OWN_TOKENS = frozenset({"ghcr.io"})
@@ -267,13 +265,6 @@ class OciRegistry:
     ) -> Reply:
         """One request that writes. Raises `HttpError`."""
         reply = self.send(method, url, asked, headers=headers, body=body)
-        if reply.status in _REDIRECTS:
-            finding = known.REGISTRY_REFUSED.found(
-                f"{asked.where} answers an upload with {reply.status} and another URL.",
-                where=asked.where,
-                hint="Set the URL of the registry itself.",
-            )
-            raise RefusedError(finding, status=reply.status)
         if not 200 <= reply.status < 300:
             raise refusal(reply, asked, now=self.clock())
         return reply
@@ -328,8 +319,7 @@ class OciRegistry:
                 return
             value = _object(reply)
             if value is None:
-                message = f"{shown_url(reply.url)} does not answer in JSON, as an OCI registry does."
-                raise broken(known.NOT_A_REGISTRY.found(message, where=self.url))
+                raise _no_registry(reply, self.url)
             yield value
             link = next_link(reply.headers.get("Link", ""))
             following = joined(following, link) if link is not None else None
@@ -456,13 +446,9 @@ class OciPackage:
         reply = self.registry.change("POST", url, self.asked)
         if reply.status == 201:
             return None
-        location = reply.headers.get("Location", "")
-        whole = joined(url, location)
+        whole = joined(url, reply.headers.get("Location", ""))
         if whole is None:
-            message = (
-                f"{self.asked.where} redirects an upload to {plain(location)!r}, which is not a valid URL."
-            )
-            raise broken(Diagnosis("PA507").found(message, where=self.asked.where))
+            raise _no_registry(reply, self.asked.where)
         place = urldefrag(whole).url
         stated, own = urlsplit(place), urlsplit(self.registry.url)
         if stated.hostname == own.hostname and own.scheme == "https":

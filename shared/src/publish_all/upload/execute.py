@@ -18,8 +18,8 @@ from publish_all.repositories.repository import Look, ReleaseOutcome, Repository
 from publish_all.results import FileReport, FileState, PublishReport, ReleaseReport, RepositoryReport
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Schedule
-from publish_all.upload.preflight import Preflight, RepositoryPreflight, skipped_other_bytes
-from publish_all.upload.transfer import Transfer, file_report, unexpected
+from publish_all.upload.preflight import Preflight, RepositoryPreflight
+from publish_all.upload.transfer import Transfer, file_report, other_bytes, unexpected
 from publish_all.upload.workers import Attempts, Cancellation, Clock, Workers
 
 VERIFY_SECONDS = 180.0
@@ -259,7 +259,7 @@ class _RepositoryRun:
 
     def _transferred(self, schedule: Schedule, file: Distribution, result: FileReport) -> None:
         if result.status is FileState.CONFLICT and self.skip_existing:
-            finding = skipped_other_bytes(self.repository, file)
+            finding = other_bytes(self.repository, file, skipped=True)
             result = replace(result, status=FileState.SKIPPED, findings=(finding,))
         self.files[file.filename] = result
         self.last_upload, self.pause = self.clock.now(), _FIRST_PAUSE

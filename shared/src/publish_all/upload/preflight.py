@@ -220,7 +220,7 @@ def _ask(plan: RepositoryPlan, release: Release | None = None, *, workers: Worke
         except PublishAllError as error:
             answer = _failed(error, repository)
             # If the server does not run, a long wait only hides this from the user.
-            nobody = error.code == Diagnosis("PA501").code and attempts.number >= _ATTEMPTS_WHERE_NOBODY_IS
+            nobody = error.code == "PA501" and attempts.number >= _ATTEMPTS_WHERE_NOBODY_IS
             if error.retryable and not nobody:
                 reason, retry_after = error.message, error.retry_after
         if not reason:
@@ -328,7 +328,7 @@ def _decide(
         )
     elif listed is FileState.DIFFERENT and skip_existing:
         state, reason = FileState.SKIPPED, "skipped, although the existing file has other content"
-        remarks = (skipped_other_bytes(repository, file),)
+        remarks = (other_bytes(repository, file, skipped=True),)
     elif listed is FileState.DIFFERENT:
         state, reason = FileState.CONFLICT, "the existing file has other content"
         remarks = (other_bytes(repository, file),)
@@ -344,10 +344,3 @@ def _obstacles_of(findings: Iterable[Finding]) -> frozenset[type[PublishAllError
     """The errors of findings that prevent uploads; warnings and notes have none."""
     errors = (each for each in findings if each.severity is Severity.ERROR)
     return frozenset(_KINDS.get(each.code[:3], CheckError) for each in errors)
-
-
-def skipped_other_bytes(repository: Repository, distribution: Distribution) -> Finding:
-    return Diagnosis("PA482").found(
-        f"{repository.name} has another file named {distribution.filename}; this file was skipped",
-        where=f"{repository.name}: {distribution.filename}",
-    )

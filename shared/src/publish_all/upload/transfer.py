@@ -171,11 +171,10 @@ def file_report(file: Distribution, state: FileState) -> FileReport:
     )
 
 
-def other_bytes(repository: Repository, distribution: Distribution) -> Finding:
-    return known.OTHER_BYTES.found(
-        f"{repository.name} has another file named {distribution.filename}",
-        where=f"{repository.name}: {distribution.filename}",
-    )
+def other_bytes(repository: Repository, file: Distribution, *, skipped: bool = False) -> Finding:
+    diagnosis = Diagnosis("PA482") if skipped else known.OTHER_BYTES
+    message = f"{repository.name} has another file named {file.filename}{'; this file was skipped' if skipped else ''}"
+    return diagnosis.found(message, where=f"{repository.name}: {file.filename}")
 
 
 def _reason(outcome: UploadOutcome) -> str:
