@@ -466,7 +466,7 @@ class ReceiptFile:
                 read_receipt(self.path)
             self.path.unlink(missing_ok=True)
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise _unusable(self.path, f"can't be written: {error.strerror or error}") from error
 
     def add(self, release: PushedRelease) -> None:
         """Raises `UsageError`."""
@@ -475,25 +475,17 @@ class ReceiptFile:
             try:
                 write_whole(self.path, render_receipt(self._releases.values()))
             except OSError as error:
-                raise _unwritable(self.path, error) from error
+                raise _unusable(self.path, f"can't be written: {error.strerror or error}") from error
 
 
 def render_receipt(releases: Iterable[PushedRelease]) -> bytes:
-    value = {
-        "schema": SCHEMA,
-        "kind": "publish-all receipt",
-        "releases": [
-            {
-                "repository": each.repository,
-                "url": each.url,
-                "project": each.project,
-                "version": str(each.version),
-                "annotations": dict(each.annotations),
-                "files": [dict(entry.descriptor) for entry in each.entries],
-            }
-            for each in releases
-        ],
-    }
+    listed = []
+    for each in releases:
+        facts = {"repository": each.repository, "url": each.url, "project": each.project}
+        files = [dict(entry.descriptor) for entry in each.entries]
+        about = {"version": str(each.version), "annotations": dict(each.annotations), "files": files}
+        listed.append(facts | about)
+    value = {"schema": SCHEMA, "kind": "publish-all receipt", "releases": listed}
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
@@ -502,13 +494,12 @@ def read_receipt(path: Path) -> tuple[PushedRelease, ...]:
     try:
         with path.open("rb") as file:
             content = file.read(LIMIT + 1)
-    except OSError as error:
-        raise _unusable(path, f"can't be read: {error.strerror or error}") from error
-    try:
         value = loads(content) if len(content) <= LIMIT else {}
         if value["kind"] != "publish-all receipt" or value["schema"] != SCHEMA:
             raise ValueError(value["kind"])
-        return tuple(_release(each) for each in value["releases"])
+        return tuple(_pushed(each) for each in value["releases"])
+    except OSError as error:
+        raise _unusable(path, f"can't be read: {error.strerror or error}") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise _unusable(path, "is not a receipt that `publish --receipt` wrote") from error
 
@@ -532,28 +523,22 @@ def joined(releases: Iterable[PushedRelease]) -> tuple[PushedRelease, ...]:
     return tuple(together.values())
 
 
-def _release(value: Mapping[str, Any]) -> PushedRelease:
+def _pushed(value: Mapping[str, Any]) -> PushedRelease:
+    """Raises `ValueError` and others for anything else than a release of a receipt."""
+    entries = tuple(map(Entry, value["files"]))
+    for each in entries:
+        if not is_digest(each.digest) or not is_hex_digest(each.sha256) or not each.architecture:
+            raise ValueError(each.digest)
     return PushedRelease(
         repository=str(value["repository"]),
         url=str(value["url"]),
         project=canonicalize_name(value["project"], validate=True),
         version=Version(value["version"]),
-        entries=tuple(_entry(each) for each in value["files"]),
+        entries=entries,
         annotations={str(key): str(each) for key, each in value["annotations"].items()},
     )
-
-
-def _entry(descriptor: Mapping[str, Any]) -> Entry:
-    entry = Entry(descriptor)
-    if not is_digest(entry.digest) or not is_hex_digest(entry.sha256) or not entry.architecture:
-        raise ValueError(entry.digest)
-    return entry
 
 
 def _unusable(path: Path, why: str) -> UsageError:
     finding = known.RECEIPT_UNUSABLE.found(f"{path} {why}", where=str(path))
     return UsageError(finding.message, hint=finding.hint, findings=(finding,))
-
-
-def _unwritable(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"the receipt {path} can't be written: {error.strerror or error}")
