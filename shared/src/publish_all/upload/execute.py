@@ -187,9 +187,6 @@ class _RepositoryRun:
         verified = self._verify()
         return self.report(started=True, verified=verified, seconds=self.clock.now() - began)
 
-    def _attempts(self) -> Attempts:
-        return Attempts(clock=self.clock, cancellation=self.cancellation)
-
     def _in_state(self, *states: FileState, seen: FileState | None = None) -> list[Distribution]:
         """The files in one of these states, with `seen` also those that have it in the index."""
         return [
@@ -242,10 +239,11 @@ class _RepositoryRun:
         while not self.cancellation.stopping and (file := schedule.next()):
             before = self.journal.entry(file.digests.sha256, self.repository.url)
             sent_before = before is not None and before.maybe_public
+            attempts = Attempts(clock=self.clock, cancellation=self.cancellation)
             transfer = Transfer(
                 self.repository,
                 file,
-                self._attempts(),
+                attempts,
                 self.workers.emit,
                 sent_before=sent_before,
             )
@@ -302,7 +300,8 @@ class _RepositoryRun:
                 kept.append(each)
         ours = replace(release, distributions=tuple(kept))
         if kept and not self.repository.capabilities.final_on_upload:
-            task = partial(_commit, self.repository, ours, self._attempts())
+            attempts = Attempts(clock=self.clock, cancellation=self.cancellation)
+            task = partial(_commit, self.repository, ours, attempts)
             self.workers.submit(task, then=partial(self._committed, ours))
             return
         self.commits[str(release)] = ReleaseOutcome(complete=True)
@@ -368,9 +367,9 @@ class _RepositoryRun:
         if not waiting:
             return False
         pause, self.pause = min(self.pause, rest), min(2 * self.pause, _LONGEST_PAUSE)
-        names = (name for name, each in self.files.items() if each.visibility is FileState.PROPAGATING)
+        missing = [file.filename for file in self._in_state(*_OURS, seen=FileState.PROPAGATING)]
         self.workers.listener(
-            events.VerifyWaiting(repository=self.repository.name, missing=tuple(names), seconds=pause)
+            events.VerifyWaiting(repository=self.repository.name, missing=tuple(missing), seconds=pause)
         )
 
         def look(_: object) -> None:
@@ -383,8 +382,11 @@ class _RepositoryRun:
 
     def _verify(self) -> bool:
         """Whether the index lists all files with our bytes."""
-        lacking = {each.member for each in self.plan.releases if not self.commits[str(each)].complete}
-        stopping = self.cancellation.stopping
+        lacking: set[str | None] = set()
+        for each in self.plan.releases:
+            if not self.commits[str(each)].complete:
+                lacking.add(each.member)
+        stopping, seen = self.cancellation.stopping, self.seconds is not None
         told = [*self.remarks]
         unverified = []
         for file in self.plan.files:
@@ -402,14 +404,14 @@ class _RepositoryRun:
             self.files[file.filename] = replace(report, findings=(*report.findings, *explained))
             if final and report.status in _OURS and report.visibility is FileState.UNCHECKED:
                 unverified.append(file)
+            # The index lists other bytes if they were kept.
+            seen = seen and report.visibility is FileState.VISIBLE
         self._record(FileState.VISIBLE, self._in_state(*_OURS, seen=FileState.VISIBLE))
         if not stopping:
             # There is no index: accepted uploads are the only information.
             self._record(FileState.UNVERIFIED, unverified)
         self._tell(told)
-        # The index lists other bytes if they were kept.
-        seen = all(each.visibility is FileState.VISIBLE for each in self.files.values())
-        return not lacking and not stopping and self.seconds is not None and seen
+        return seen and not lacking and not stopping
 
     def _explain(self, filename: str, visibility: FileState) -> tuple[Finding, ...]:
         """Findings about the entry of a file in the index."""

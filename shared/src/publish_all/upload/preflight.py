@@ -214,9 +214,9 @@ def _ask(plan: RepositoryPlan, release: Release | None = None, *, workers: Worke
             else:
                 look = repository.states(release)
             answer = _Answer(look, _obstacles_of(look.findings))
-            reason = next(
-                (each.message for each in look.findings if RepositoryError in _obstacles_of([each])), ""
-            )
+            for each in look.findings:
+                if RepositoryError in _obstacles_of([each]):
+                    reason = each.message
         except PublishAllError as error:
             answer = _failed(error, repository)
             # If the server does not run, a long wait only hides this from the user.
