@@ -6,7 +6,7 @@ import os
 import sys
 import tarfile
 import zipfile
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from types import SimpleNamespace
 
 import pytest
@@ -44,6 +44,7 @@ def unpatched(monkeypatch):
     monkeypatch.setattr(os, "stat", os.stat)
     monkeypatch.setattr(os, "lstat", os.lstat)
     monkeypatch.setattr(zipfile.ZipInfo, "__init__", zipfile.ZipInfo.__init__)
+    monkeypatch.setattr(PureWindowsPath, "__lt__", PureWindowsPath.__lt__)
     monkeypatch.setattr(unix_modes, "_EXECUTABLE", {})
 
 
@@ -79,6 +80,7 @@ def test_members_are_made_on_unix(monkeypatch):
     assert zipfile.ZipInfo("a").create_system == 0
     unix_modes.made_on_unix()
     assert zipfile.ZipInfo("a").create_system == 3
+    assert PureWindowsPath("README.md") < PureWindowsPath("demo/a.py")
 
 
 @pytest.mark.parametrize("backend", SYSTEMS)

@@ -1,7 +1,8 @@
 """Makes the archives of a build worker equal on every system.
 
 Windows has no executable bit, nor has its file system below WSL: there the executable files come from git's index,
-and backends get them from `os.stat`. `zipfile` writes the system into each member: always Unix.
+and backends get them from `os.stat`. `zipfile` writes the system into each member: always Unix. Paths of Windows are
+ordered without regard to case, and poetry-core orders the members of archives by them: here by case, as on Unix.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, cast
 
 _EXECUTABLE: dict[str, bool] = {}
@@ -17,7 +18,7 @@ _UNIX = 3  # APPNOTE.TXT of PKWARE, 4.4.2
 
 
 def made_on_unix() -> None:
-    """Make `zipfile` write archives as on Unix, for the rest of this process."""
+    """Make `zipfile` write archives, and backends order their files, as on Unix, for the rest of this process."""
     kind: Any = zipfile.ZipInfo
     made = kind.__init__
 
@@ -26,6 +27,8 @@ def made_on_unix() -> None:
         info.create_system = _UNIX
 
     kind.__init__ = make
+    windows: Any = PureWindowsPath
+    windows.__lt__ = lambda path, other: path.parts < other.parts
 
 
 def use_modes(modes: Mapping[str, bool]) -> None:
