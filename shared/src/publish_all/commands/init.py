@@ -311,9 +311,9 @@ def _github_file(found: Found) -> tuple[Path, list[str]]:
         for each, steps in made.publishing.items()
         if each != path
     ]
-    if made.trusted and made.path is not None and made.path.name != path.name:
+    if made.trusted and made.path.name != path.name:
         notes.append(f"{made.path.name} is already a trusted publisher on PyPI: register {path.name}, too")
-    if made.replaceable and path == made.path:
+    if path == made.path:
         notes.append(f"{path.name} is replaced; its inputs, Python versions and other events are not kept")
     if found.ours is None and made.kept.logins:
         secrets = ", ".join(dict.fromkeys(each.secret for each in made.kept.logins.values()))

@@ -17,7 +17,7 @@ from publish_all.commands.scaffold import choices
 from publish_all.commands.scaffold.changes import current
 from publish_all.commands.scaffold.github_workflow import kept_in
 from publish_all.commands.scaffold.gitlab_pipeline import GITLAB_FILE
-from publish_all.commands.scaffold.hand_made import Migration, read_migration, read_values, variant_name
+from publish_all.commands.scaffold.hand_made import HandMade, read_migration, read_values, variant_name
 from publish_all.commands.scaffold.project_tests import commands_that_test
 from publish_all.commands.scaffold.tool_source import Source, tool_source
 from publish_all.config.github_project import answer_of_git, link_of_remote, remote_of
@@ -91,7 +91,7 @@ class Found(NamedTuple):
     link: str | None
     tests: tuple[str, ...]
     tags: tuple[str, ...]
-    migration: Migration
+    migration: HandMade
     ours: Path | None
     kept: choices.Kept
     notes: tuple[str, ...]

@@ -11,18 +11,16 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all.commands.scaffold import choices
 from publish_all.commands.scaffold.changes import masked
 from publish_all.commands.scaffold.pipeline import PUBLIC
-from publish_all.commands.scaffold.shell import commands_of
+from publish_all.commands.scaffold.shell import commands_of, expanded
 from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import BUILT_IN, HOSTS, canonical, normalized
 from publish_all.config.kinds import upload_url_problem
-from publish_all.config.model import EMPTY
 from publish_all.config.workflows import FOLDER, Job, Step, Workflow, read_workflow, read_workflows
 from publish_all.version.static import project_name
 
@@ -44,13 +42,10 @@ _PREPARING = frozenset(
         "self", "show", "sync", "tool", "venv",
     }
 )  # fmt: skip
-_HARMLESS_ACTIONS = frozenset(
-    {
-        "abatilo/actions-poetry", "actions/cache", "actions/checkout", "actions/download-artifact",
-        "actions/setup-python", "actions/upload-artifact", "astral-sh/setup-uv", "pypa/hatch", "snok/install-poetry",
-        "step-security/harden-runner",
-    }
-)  # fmt: skip
+_HARMLESS_ACTION = re.compile(
+    r"actions/(cache|checkout|(download|upload)-artifact|setup-python)$|abatilo/actions-poetry$|pypa/hatch$"
+    r"|astral-sh/setup-uv$|snok/install-poetry$|step-security/harden-runner$"
+)
 # pypa/gh-action-pypi-publish, JRubics/poetry-publish and others.
 _PYPI_ACTION = re.compile(
     r"(?:pypi|poetry)[a-z-]*(?:publish|upload|deploy)|(?:publish|upload|deploy)[a-z-]*(?:pypi|poetry)"
@@ -76,62 +71,26 @@ _IF_TAG = re.compile(r"refs/tags|ref_type *== *'tag'")
 _TAGS = re.compile(r"(?P<prefix>[A-Za-z][\w./-]*?)(?:\*|\[0-9\])")
 
 
-class Upload(NamedTuple):
-    """A destination as a tool states it: by `name`, by `url`, or neither for the tool's default, PyPI.
-
-    `environment` is the one of its job.
-    """
-
-    name: str | None = None
-    url: str | None = None
-    trusted: bool = False
-    login: choices.Login | None = None
-    environment: str | None = None
-
-
-class Migration(NamedTuple):
-    """The result of the hand-made workflow `path`.
-
-    `replaceable`: it does nothing else. `trusted` are the destinations that trust it. `publishing` has the steps of
-    all workflows that publish releases, `platforms` the step of any workflow that builds wheels for several platforms.
-    """
-
-    path: Path | None = None
-    replaceable: bool = False
-    trusted: tuple[str, ...] = ()
-    variants: tuple[choices.NewVariant, ...] = ()
-    layout: Mapping[str, str] = EMPTY
-    include_base: bool = False
-    destinations: tuple[str, ...] = ()
-    repositories: tuple[choices.NewRepository, ...] = ()
-    kept: choices.Kept = choices.Kept()
-    notes: tuple[str, ...] = ()
-    publishing: Mapping[Path, tuple[str, ...]] = MappingProxyType({})
-    platforms: str = ""
-
-
 def read_migration(
-    named: Path | None, *, repository: Path, subfolder: str, known: Iterable[choices.NewRepository]
-) -> Migration:
+    named: Path | None, *, repository: Path, subfolder: str, known: Sequence[choices.NewRepository]
+) -> HandMade:
     """Read the given workflow, or else the first that publishes. Raises `ConfigurationError` if the given one cannot be read."""
     workflows = read_workflows(repository)
     theirs = [each for each in workflows.found if not choices.is_ours(each.path.read_text(encoding="utf-8"))]
-    publishing = [found for each in theirs if (found := HandMade(each, repository, subfolder)).uploads]
-    publishing.sort(key=lambda each: (not each.replaceable, each.path.name != "publish.yml"))
-    made, notes = publishing[:1], workflows.notes
-    if named is not None:
-        # As the workflows' folder has it, however it was written.
-        usual = repository / FOLDER / named.name
-        same = usual.is_file() and named.is_file() and usual.samefile(named)
-        made, notes = [HandMade(read_workflow(usual if same else named), repository, subfolder)], ()
-    migration = made[0].migration(known) if made else Migration()
-    at_release = {each.path: tuple(each.uploads.values()) for each in publishing if each.at_release}
-    return migration._replace(
-        replaceable=migration.replaceable and migration.path in at_release,
-        publishing=at_release,
-        platforms=next(_platform_steps(workflows.found, subfolder), ""),
-        notes=(*notes, *migration.notes),
-    )
+    read = [HandMade(each, repository, subfolder, known) for each in theirs]
+    publishing = [each for each in read if each.steps]
+    if named is None:
+        nothing = HandMade(Workflow(path=repository / FOLDER), repository, subfolder)
+        nothing.notes = dict.fromkeys(workflows.notes)
+        publishing.sort(key=lambda each: (not each.replaceable, each.path.name != "publish.yml"))
+        found = next(iter(publishing), nothing)
+    else:
+        same = (each for each in read if named.is_file() and each.path.samefile(named))
+        found = next(same, None) or HandMade(read_workflow(named), repository, subfolder, known)
+        found.replaceable &= found in read
+    found.publishing = {each.path: each.steps for each in publishing if each.at_release}
+    found.platforms = next(_platform_steps(workflows.found, subfolder), "")
+    return found
 
 
 def _platform_steps(workflows: Iterable[Workflow], subfolder: str) -> Iterator[str]:
@@ -148,24 +107,43 @@ def _platform_steps(workflows: Iterable[Workflow], subfolder: str) -> Iterator[s
 class HandMade:
     """One workflow, as far as it is understood, for the project in `subfolder` of `repository` (empty: its root).
 
-    `uploads` have the steps that they are made in, `urls` the URLs of repositories in the configuration of Poetry.
+    `steps` are those that publish, `trusted` the destinations that trust the workflow. `replaceable`: it publishes
+    releases, and does nothing else. `publishing` has the steps of all workflows that publish releases, `platforms` the
+    step of any workflow that builds wheels for several platforms.
     """
 
-    def __init__(self, workflow: Workflow, repository: Path, subfolder: str = "") -> None:
+    def __init__(
+        self,
+        workflow: Workflow,
+        repository: Path,
+        subfolder: str = "",
+        known: Sequence[choices.NewRepository] = (),
+    ) -> None:
         self.path = workflow.path
         self._workflow = workflow
         self._repository = repository
         self._subfolder = subfolder
-        self._variants: list[choices.NewVariant] = []
-        self._builds_base = False
+        self._known = {normalized(each.name): each for each in known}
+        self._urls: dict[str, str] = {}  # of repositories in the configuration of Poetry
+        self._places: dict[str, choices.NewRepository] = {}
+        self._logins: dict[str, choices.Login] = {}
+        self._environments: dict[str, str] = {}
         self._copies: dict[str, None] = {}
-        self._notes: dict[str, None] = {}
-        self._only_for_tags = False
-        self._does_more = False
-        self._urls: dict[str, str] = {}
-        self.uploads: dict[Upload, str] = {}
+        self._only_for_tags = self._builds_base = self._does_more = False
+        self.steps: dict[str, None] = {}
+        self.trusted: dict[str, None] = {}
+        self.notes: dict[str, None] = {}
+        self.publishing: dict[Path, dict[str, None]] = {}
+        self.platforms = ""
+        found: list[choices.NewVariant] = []
         for job in workflow.jobs:
-            self._read_job(job)
+            found += self._read_job(job)
+        self.variants, self.layout = choices.collected(found)
+        self.include_base = self._builds_base and bool(found)
+        self.replaceable = self.at_release and bool(self.steps) and not self._does_more and not self.notes
+        self._rehearses = "pypi" in self._places and "testpypi" in self._places
+        self.destinations = tuple(each for each in self._places if each != "testpypi" or not self._rehearses)
+        self.repositories = tuple(each for each in self._places.values() if each.url)
 
     @property
     def at_release(self) -> bool:
@@ -175,58 +153,108 @@ class HandMade:
         return started or not triggers or "tags" in self._workflow.pushed
 
     @property
-    def replaceable(self) -> bool:
-        """Whether it does nothing else than build and publish."""
-        return not self._does_more and not self._notes
-
-    def migration(self, known: Iterable[choices.NewRepository]) -> Migration:
-        """The result. `known` are the repositories of other tools."""
-        replaceable = self.replaceable
-        others = {normalized(each.name): each for each in known}
-        places = [(self._destination(each, others), each) for each in self.uploads]
-        uploads = {place.name: each for place, each in reversed(places) if place is not None}
-        names = dict.fromkeys(place.name for place, _ in places if place is not None)
-        rehearse = "pypi" in names and names.pop("testpypi", "") is None
-        trusted = tuple(name for name, each in uploads.items() if each.trusted and name in PUBLIC)
+    def kept(self) -> choices.Kept:
+        """The choices that the new workflow keeps."""
         tags = self._workflow.tags
         events = {
             choices.Trigger.RELEASE: "release" in self._workflow.triggers,
             choices.Trigger.TAG: tags or (self._only_for_tags and "tags" in self._workflow.pushed),
         }
-        variants, layout = choices.collected(self._variants)
-        return Migration(
-            path=self.path,
-            replaceable=replaceable,
-            trusted=trusted,
-            variants=variants,
-            layout=layout,
-            include_base=self._builds_base and bool(variants),
-            destinations=tuple(names),
-            repositories=tuple({place.name: place for place, _ in places if place and place.url}.values()),
-            kept=choices.Kept(
-                triggers=tuple(each for each, stated in events.items() if stated),
-                tag_prefix=next((match["prefix"] for each in tags if (match := _TAGS.match(each))), None),
-                rehearse=rehearse,
-                separate=False if trusted else None,  # the environment is a part of what PyPI trusts
-                logins={name: each.login for name, each in uploads.items() if each.login is not None},
-                environments={name: each.environment for name, each in uploads.items() if each.environment},
-                copies=tuple(self._copies),
-            ),
-            notes=tuple(self._notes),
+        return choices.Kept(
+            triggers=tuple(each for each, stated in events.items() if stated),
+            tag_prefix=next((match["prefix"] for each in tags if (match := _TAGS.match(each))), None),
+            rehearse=self._rehearses,
+            separate=False if self.trusted else None,  # the environment is a part of what PyPI trusts
+            logins=self._logins,
+            environments=self._environments,
+            copies=tuple(self._copies),
         )
 
-    def _destination(
-        self, upload: Upload, others: Mapping[str, choices.NewRepository]
-    ) -> choices.NewRepository | None:
+    def _note(self, message: str, line: int = 0) -> None:
+        where = f"{self.path.name}:{line}" if line else self.path.name
+        # A credential is cut only where it is not shown.
+        self.notes[f"{where}: {masked(message[:600])[:300]}"] = None
+
+    def _read_job(self, job: Job) -> list[choices.NewVariant]:
+        """Follow a job. Unknown commands are reported only if the job builds or publishes."""
+        before, steps = dict(self.notes), len(self.steps)
+        if job.matrix is None:
+            self._note(f"the matrix of {job.key} is an expression, so its job is read once", job.line)
+        builds: list[choices.NewVariant | None] = []
+        for combination in job.matrix or ({},):
+            folders = _Folders(self._repository)
+            for step in job.steps:
+                builds += self._read_step(step, job, combination, folders)
+        if not builds and len(self.steps) == steps:
+            self.notes, self._does_more = before, True
+        return [each for each in builds if each is not None]
+
+    def _read_step(
+        self, step: Step, job: Job, combination: Mapping[str, str], folders: _Folders
+    ) -> Iterator[choices.NewVariant | None]:
+        """Follow a step. Gives its builds: a variant, or None for the project itself."""
+        stated = {**self._workflow.env, **job.env, **step.env}
+        variables = {f"matrix_{key}": value for key, value in combination.items()}
+        variables |= {"github_workspace": _ROOT, "GITHUB_WORKSPACE": _ROOT}
+        for key, value in stated.items():
+            variables[key] = variables[f"env_{key}"] = expanded(_as_shell(value), variables)
+        if _PYPI_ACTION.search(step.action or ""):
+            stated_url = step.inputs.get("repository-url") or step.inputs.get("repository_url") or ""
+            secret = any(re.search("password|token", key) for key in step.inputs)
+            self._publish(
+                step, job, url=expanded(_as_shell(stated_url), variables) or None, trusted=not secret
+            )
+        elif step.uses is not None and not _HARMLESS_ACTION.match(step.action or ""):
+            self._note(f"not understood: the action {step.uses}", step.line)
+        # Each step has its own shell.
+        place = step.working_directory or job.working_directory or ""
+        folders.begin(expanded(_as_shell(place), variables))
+        for command in commands_of(_as_shell(step.run or ""), variables):
+            words = _bare(command.words)
+            uploads = _UPLOADS.get((words[0], "".join(words[1:2])))
+            understood = command.plain and (uploads is not None or _is_harmless(words))
+            if uploads is not None:
+                name, url = (_stated(words, each, variables) for each in uploads)
+                url = url or (name if name and "://" in name else None)
+                self._publish(step, job, name=None if url else name, url=url)
+            if command.plain and _is_build(words):
+                understood, variant = self._build(folders)
+                yield variant
+            elif command.plain and words[:2] == ("poetry", "config") and "://" in words[-1]:
+                self._urls[words[-2].removeprefix("repositories.").removesuffix(".url")] = words[-1]
+            elif command.plain and not understood:
+                understood = folders.follow(words)
+            if not understood:
+                line = step.run_line + command.line - 1
+                self._note(f"not understood: `{' '.join(command.words)}` in “{step.title}”", line)
+
+    def _publish(
+        self, step: Step, job: Job, *, name: str | None = None, url: str | None = None, trusted: bool = False
+    ) -> None:
+        """Note a destination as a tool states it: by `name`, by `url`, or neither for the tool's default, PyPI."""
+        self.steps[f"{self.path.name}:{step.line}: “{masked(step.title)}”"] = None
+        self._only_for_tags |= bool(_IF_TAG.search(job.condition + step.condition))
+        place = self._destination(name, url or self._urls.get(name or ""))
+        if place is None or place.name in self._places:
+            return
+        self._places[place.name] = place
+        if trusted and place.name in PUBLIC:
+            self.trusted[place.name] = None
+        stated = [*step.env.items(), *step.inputs.items(), ("token", step.run or "")]
+        login = _login([*stated, *job.env.items(), *self._workflow.env.items()])
+        if login is not None and not trusted:
+            self._logins[place.name] = login
+        if job.environment and "${{" not in job.environment:
+            self._environments[place.name] = job.environment
+
+    def _destination(self, name: str | None, url: str | None) -> choices.NewRepository | None:
         """The repository of a destination, without a URL if it is built in; None if it is not known."""
-        url, own = upload.url or self._urls.get(upload.name or ""), canonical(upload.name or "pypi")
+        own = canonical(name or "pypi")
+        if url is None and (own in BUILT_IN or own in self._known):
+            return choices.NewRepository(own, "") if own in BUILT_IN else self._known[own]
         if url is None:
-            found = choices.NewRepository(own, "") if own in BUILT_IN else others.get(own)
-            if found is None:
-                self._note(
-                    f"it publishes to {upload.name!r}, whose URL is not known: add `-r {upload.name}=URL`"
-                )
-            return found
+            self._note(f"it publishes to {name!r}, whose URL is not known: add `-r {name}=URL`")
+            return None
         host = hostname_of(url)
         if host.endswith("pkg.github.com"):
             self._note(
@@ -238,71 +266,13 @@ class HandMade:
         if not host or "$" in url or upload_url_problem(url) is not None:
             self._note(f"the URL that it publishes to cannot be used ({url}): add `-r NAME=URL`")
             return None
-        name = upload.name
         if name is None or own in BUILT_IN:  # `corp` for `pypi.corp.example`
             labels = host.split(".")
             name = labels[-2] if len(labels) > 1 and not labels[-1].isdigit() else "private"
         return choices.NewRepository(name=name, url=url, origin=self.path.name)
 
-    def _note(self, message: str, line: int = 0) -> None:
-        where = f"{self.path.name}:{line}" if line else self.path.name
-        # A credential is cut only where it is not shown.
-        self._notes[f"{where}: {masked(message[:600])[:300]}"] = None
-
-    def _read_job(self, job: Job) -> None:
-        """Follow a job. Unknown commands are reported only if the job builds or publishes."""
-        before, concerns = dict(self._notes), False
-        if job.matrix is None:
-            self._note(f"the matrix of {job.key} is an expression, so its job is read once", job.line)
-        for combination in job.matrix or ({},):
-            folders = _Folders(self._repository)
-            for step in job.steps:
-                concerns |= self._read_step(step, job, combination, folders)
-        if not concerns:
-            self._notes, self._does_more = before, True
-
-    def _read_step(self, step: Step, job: Job, combination: Mapping[str, str], folders: _Folders) -> bool:
-        """Follow a step. Returns whether it builds or publishes."""
-        stated = {**self._workflow.env, **job.env, **step.env}
-        known = {f"matrix.{key}": value for key, value in combination.items()}
-        known |= {f"env.{key}": value for key, value in stated.items()}
-        variables = {key: _substituted(value, known) for key, value in stated.items()}
-        uploads: list[Upload] = []
-        builds = False
-        if _PYPI_ACTION.search(step.action or ""):
-            url = step.inputs.get("repository-url") or step.inputs.get("repository_url") or ""
-            secret = any(re.search("password|token", key) for key in step.inputs)
-            uploads.append(Upload(url=_substituted(url, known) or None, trusted=not secret))
-        elif step.uses is not None and step.action not in _HARMLESS_ACTIONS:
-            self._note(f"not understood: the action {step.uses}", step.line)
-        # Each step has its own shell.
-        folders.begin(_substituted(step.working_directory or job.working_directory or "", known))
-        script = _substituted(step.run or "", known)
-        for command in commands_of(script, {"GITHUB_WORKSPACE": _ROOT, **variables}):
-            words = _bare(command.words)
-            upload = _upload_of(words, variables)
-            understood = command.plain and (upload is not None or _is_harmless(words))
-            if command.plain and _is_build(words):
-                builds, understood = True, self._build(folders)
-            elif command.plain and words[:2] == ("poetry", "config") and "://" in words[-1]:
-                self._urls[words[-2].removeprefix("repositories.").removesuffix(".url")] = words[-1]
-            elif command.plain and not understood:
-                understood = folders.follow(words)
-            if not understood:
-                line = step.run_line + command.line - 1
-                self._note(f"not understood: `{' '.join(command.words)}` in “{step.title}”", line)
-            uploads += [upload] if upload is not None else []
-        in_script = ("token", step.run or "")
-        login = _login([*step.env.items(), *step.inputs.items(), in_script, *stated.items()])
-        environment = None if "${{" in (job.environment or "") else job.environment
-        for each in uploads:
-            self._only_for_tags |= bool(_IF_TAG.search(job.condition + step.condition))
-            made = each._replace(login=None if each.trusted else login, environment=environment)
-            self.uploads.setdefault(made, f"{self.path.name}:{step.line}: “{masked(step.title)}”")
-        return builds or bool(uploads)
-
-    def _build(self, folders: _Folders) -> bool:
-        """Note a build of the current folder. Returns whether it is one of the project or of a variant."""
+    def _build(self, folders: _Folders) -> tuple[bool, choices.NewVariant | None]:
+        """Whether a build of the current folder is understood, and its variant; None for the project itself."""
         folder = folders.cwd
         inside = {
             posixpath.relpath(target, folder or "."): self._own(source)
@@ -311,23 +281,20 @@ class HandMade:
         }
         pyproject = inside.pop("pyproject.toml", None)
         if pyproject is None:
-            self._builds_base |= folder in {"", self._subfolder}
+            is_project = folder in {"", self._subfolder}
+            self._builds_base |= is_project
             for target, source in folders.copies.items():
                 if (self._repository / posixpath.dirname(target)).is_dir():  # so it is for the project
                     self._copies[shlex.join(["cp", "-R", source, target])] = None
-            return folder in {"", self._subfolder}
+            return is_project, None
         project = project_name(read_values(self._repository / self._subfolder / pyproject))
         outside = [each for each in inside.values() if each.startswith("../")]
         if outside:
             self._note(f"{', '.join(outside)} is not in the project, and not copied into its build variants")
-        if project is not None:
-            layout = {
-                source: target
-                for target, source in inside.items()
-                if source != target and source not in outside
-            }
-            self._variants.append(choices.NewVariant(variant_name(pyproject), project, pyproject, layout))
-        return project is not None
+        layout = {own: target for target, own in inside.items() if own != target and own not in outside}
+        if project is None:
+            return False, None
+        return True, choices.NewVariant(variant_name(pyproject), project, pyproject, layout)
 
     def _own(self, path: str) -> str:
         """A path of the repository as one of the project."""
@@ -414,16 +381,9 @@ def variant_name(path: str) -> str:
     return re.sub(r"^pyproject[._-]|[._-]pyproject$", "", pure.stem) or pure.stem
 
 
-def _substituted(text: str, known: Mapping[str, str]) -> str:
-    """The text with the values of `${{ matrix.x }}` and `${{ env.x }}`; other expressions become one word."""
-
-    def value(match: re.Match[str]) -> str:
-        stated = match[1].strip()
-        if stated == "github.workspace":
-            return _ROOT
-        return known.get(stated, "$" + re.sub(r"\W+", "_", stated))
-
-    return _EXPRESSION.sub(value, text)
+def _as_shell(text: str) -> str:
+    """The text with `${{ matrix.x }}` as the variable `matrix_x`."""
+    return _EXPRESSION.sub(lambda match: "${" + re.sub(r"\W+", "_", match[1].strip()) + "}", text)
 
 
 def _bare(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -449,17 +409,6 @@ def _is_build(words: tuple[str, ...]) -> bool:
 
 def _is_harmless(words: tuple[str, ...]) -> bool:
     return words[0] in _HARMLESS or (words[0] in _TOOLS and not _PREPARING.isdisjoint(words[1:2]))
-
-
-def _upload_of(words: tuple[str, ...], variables: Mapping[str, str]) -> Upload | None:
-    """What a command uploads to; None for one that doesn't. `variables` are those of its environment."""
-    stated = _UPLOADS.get((words[0], "".join(words[1:2])))
-    if stated is None:
-        return None
-    name, url = (_stated(words, each, variables) for each in stated)
-    if name is not None and "://" in name:
-        return Upload(url=name)
-    return Upload(url=url) if url else Upload(name=name)
 
 
 def _stated(words: Sequence[str], names: Iterable[str], variables: Mapping[str, str]) -> str | None:

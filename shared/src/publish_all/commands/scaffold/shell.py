@@ -12,7 +12,6 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-_COMMENT = re.compile(r"""("[^"]*"|'[^']*')|(?:^|(?<=\s))#.*""")
 _OPERATOR = re.compile(r"[()]|;;?|&&|\|\||[<>&|]+")
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<plain>\w+))")
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
@@ -37,11 +36,11 @@ def commands_of(script: str, variables: Mapping[str, str]) -> tuple[Command, ...
 
 
 def _lines(script: str) -> Iterator[tuple[str, int]]:
-    """Lines without comments, joined where a backslash continues them, and where each begins."""
+    """Lines, joined where a backslash continues them, and where each begins."""
     text, start = "", 1
     for number, line in enumerate(script.splitlines(), 1):
         start = start if text else number
-        text += _COMMENT.sub(lambda match: match[1] or "", line).rstrip()
+        text += line.rstrip()
         if text.endswith("\\"):
             text = text[:-1] + " "
         else:
@@ -53,7 +52,7 @@ def _lines(script: str) -> Iterator[tuple[str, int]]:
 def _commands_in(text: str, line: int) -> Iterator[Command]:
     """The commands of one line as they are written."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
-    lexer.whitespace_split, lexer.commenters = True, ""
+    lexer.whitespace_split = True
     try:
         tokens = [part for token in lexer for part in _OPERATOR.findall(token) or [token] if token.strip()]
     except ValueError:  # a quote that is not closed on this line
@@ -85,12 +84,12 @@ def _run(commands: Sequence[Command], variables: dict[str, str]) -> Iterator[Com
         at += 1
         if words[0] == "for" and words[2:3] == ("in",):
             end = _end_of_loop(commands, at)
-            for value in [part for word in words[3:] for part in _expanded(word, variables).split()]:
+            for value in [part for word in words[3:] for part in expanded(word, variables).split()]:
                 variables[words[1]] = value
                 yield from _run(commands[at:end], variables)
             at = end + 1
         elif words != ("done",):
-            now = [_expanded(word, variables) for word in words]
+            now = [expanded(word, variables) for word in words]
             now = now[now[0] == "export" :]
             while now and (assigned := _ASSIGNMENT.fullmatch(now[0])):
                 variables[assigned["name"]] = assigned["value"]
@@ -110,6 +109,6 @@ def _end_of_loop(commands: Sequence[Command], at: int) -> int:
     return len(commands)
 
 
-def _expanded(word: str, variables: Mapping[str, str]) -> str:
+def expanded(word: str, variables: Mapping[str, str]) -> str:
     """The word with the values of variables that are known; others stay as they are written."""
     return _VARIABLE.sub(lambda match: variables.get(match["braced"] or match["plain"], match[0]), word)
