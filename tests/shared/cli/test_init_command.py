@@ -140,15 +140,13 @@ def test_gives_json(run):
 
 
 def test_asks_a_person_with_the_usual_answer_in_brackets(run, project):
-    ended = run(
-        typed=["pypi github", "git", "github", "both", "no", "oidc", "no", "make test; make lint", "yes"]
-    )
+    ended = run("--test", "make test", typed=["pypi github", "git", "github", "both", "no", "no", "yes"])
     assert "Setting up demo. Press Enter to accept the answer in brackets." in ended.err
     assert "[pypi]" in ended.err
     assert ours(project) == {"publish-to": ["pypi", "github"], "version": {"source": "git"}}
     workflow = (project / ".github/workflows/publish.yml").read_text()
     assert "testpypi" not in workflow
-    assert "          make test\n          make lint\n" in workflow
+    assert "run: make test\n" in workflow
     assert "types: [published]" in workflow
     assert "tags:" in workflow
 

@@ -156,7 +156,6 @@ class InitCommand(UseCaseCommand):
     def _interview(self, options: InitOptions, found: Found) -> InitOptions:
         """Ask for everything that no option sets, each with a default that suits the project."""
         from publish_all.commands.init import suggest
-        from publish_all.commands.scaffold.pipeline import PUBLIC
 
         def ask(field: str, question: str, default: str, read: Callable[[str], Any]) -> None:
             nonlocal options
@@ -203,20 +202,10 @@ class InitCommand(UseCaseCommand):
                 "yes" if pipeline.rehearses else "no",
                 _is_yes,
             )
-        question = "Authenticate to PyPI with (oidc: trusted publishing, token: a secret of the CI)"
-        if public := [each for each in suggest(options, found).pipeline.destinations if each in PUBLIC]:
-            default = "token" if all(each in pipeline.logins for each in public) else "oidc"
-            ask("auth", question, default, lambda text: _auth(text.split()))
         if suggest(options, found).pipeline.trusted:
             names = ", ".join(each.project for each in pipeline.products)
             question = f"Does {names} already exist on PyPI?"
             ask("new_projects", question, "no", lambda text: not _is_yes(text))
-        ask(
-            "tests",
-            "Test commands (separated by ;, or none)",
-            "; ".join(pipeline.tests) or _NONE,
-            lambda text: tuple(each.strip() for each in text.split(";") if each.strip() not in {"", _NONE}),
-        )
         return options
 
     def _text(self, question: str, default: str) -> str:

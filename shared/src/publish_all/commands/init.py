@@ -331,7 +331,7 @@ def _gitlab_file(found: Found) -> tuple[Path, list[str]]:
         return path, []
     note = (
         f"{GITLAB_FILE} is not changed: remove the upload from it, include the new file "
-        "(`include: [{local: .gitlab/publish.yml}]`), and add its stages"
+        "(`include: [{local: .gitlab/publish.yml}]`), and keep the stage `test`"
     )
     return found.repository / ".gitlab" / "publish.yml", [note]
 

@@ -33,11 +33,6 @@ class Action(NamedTuple):
     tag: str
     commit: str
 
-    @property
-    def pinned(self) -> str:
-        """What follows `uses:`, with the tag as a comment for people and update bots."""
-        return f"{self.name}@{self.commit} # {self.tag}"
-
     def step(self, **inputs: Any) -> dict[str, Any]:
         stated = {key.replace("_", "-"): value for key, value in inputs.items()}
         uses = {"uses": Noted(f"{self.name}@{self.commit}", self.tag)}

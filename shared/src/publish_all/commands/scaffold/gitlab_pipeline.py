@@ -36,12 +36,6 @@ _NEW_PROJECTS = (
 
 def gitlab_pipeline(pipeline: Pipeline) -> str:
     """The whole file. A release is a tag here: GitLab makes one for each release, and runs a pipeline for it."""
-    stages = {
-        "test": pipeline.tests or not pipeline.split,
-        "build": pipeline.split,
-        "rehearse": pipeline.rehearses,
-        "publish": True,
-    }
     variables: dict[str, Any] = {
         "PUBLISH_ALL": pipeline.requirement,
         **pipeline.find_links("$CI_PROJECT_DIR"),
@@ -53,9 +47,9 @@ def gitlab_pipeline(pipeline: Pipeline) -> str:
     common = {
         "image": IMAGE,
         "variables": {"GIT_DEPTH": Noted("0", "all commits and tags, to find the version")},
+        "rules": _rules(pipeline),
     }
     parts: list[dict[str, Any]] = [
-        {"stages": tuple(each for each, wanted in stages.items() if wanted)},
         {"variables": variables},
         {".release": common},
         *({key: {"extends": ".release", **job}} for key, job in _jobs(pipeline)),
@@ -68,46 +62,37 @@ def _choice(description: str, options: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The jobs without stages: each waits for those that it needs."""
+    needs: list[Any] = []
     if pipeline.tests:
         folder = [f"cd {shlex.quote(pipeline.subfolder)}"] if pipeline.subfolder else []
-        yield "test", {"stage": "test", "rules": _rules(pipeline), "script": [*folder, *pipeline.tests]}
+        yield "test", {"needs": [], "script": [*folder, *pipeline.tests]}
+        needs = ["test"]
     if pipeline.split:
         artifacts = {"paths": (f"{pipeline.folder}/", MANIFEST)}
-        made = {"stage": "build", "rules": _rules(pipeline), "script": pipeline.build_commands}
-        yield "build", {**made, "artifacts": artifacts}
+        yield "build", {"needs": needs, "script": pipeline.build_commands, "artifacts": artifacts}
+        needs = ["build"]
     else:
-        yield ("check", {"stage": "test", "rules": _rules(pipeline), "script": pipeline.check_commands})
-    before: list[str] = []
+        yield "check", {"needs": needs, "script": pipeline.check_commands}
+        needs = ["check"]
+    optional = Noted(value=True, comment="not in the pipeline if another repository is selected")
     for repository in pipeline.destinations:
-        jobs = list(pipeline.jobs(repository))
-        for job in jobs:
-            yield job.key, _publish_job(job, before)
-        before = [each.key for each in jobs]
+        before = list(needs)
+        for job in pipeline.jobs(repository):
+            yield job.key, _publish_job(job, needs if pipeline.whole else before)
+            needs = [*needs, {"job": job.key, "optional": optional}]
 
 
-def _publish_job(job: PublishJob, before: list[str]) -> dict[str, Any]:
-    repository, pipeline = job.repository, job.pipeline
-    rehearsal = repository == "testpypi" and pipeline.rehearses
+def _publish_job(job: PublishJob, needs: list[Any]) -> dict[str, Any]:
+    repository, name = job.repository, token_variable(job.repository)
     made: dict[str, Any] = {
-        "stage": "rehearse" if rehearsal else "publish",
-        "rules": _rules(pipeline, repository),
+        "rules": _rules(job.pipeline, repository),
+        "needs": needs,
+        **({_NEW_PROJECTS: None} if job.product is not None else {}),
+        "resource_group": Noted("publish", "one release at a time"),
+        "environment": job.environment,
     }
-    needs: list[Any] = ["build"] if pipeline.split else ["check", *(["test"] if pipeline.tests else [])]
-    needs += [
-        {
-            "job": each,
-            "optional": Noted(value=True, comment="not in the pipeline if another repository is selected"),
-        }
-        for each in before
-    ]
-    if needs:
-        made["needs"] = needs
-    if job.product is not None:
-        made[_NEW_PROJECTS] = None
-    made["resource_group"] = Noted("publish", "one release at a time")
-    made["environment"] = job.environment
-    name = token_variable(repository)
-    if repository in pipeline.trusted:  # named as the `id` package looks for them
+    if repository in job.pipeline.trusted:  # named as the `id` package looks for them
         made["id_tokens"] = {
             f"{name}_ID_TOKEN": Noted({"aud": repository}, "for trusted publishing"),
             "SIGSTORE_ID_TOKEN": Noted({"aud": "sigstore"}, "for attestations"),

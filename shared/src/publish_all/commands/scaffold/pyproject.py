@@ -121,13 +121,10 @@ def wired(text: str, requirement: str = OURS) -> str:
 def _with_ours(stated: list[str], requirement: str) -> list[str]:
     """A list of requirements with ours; one that is there stays, unless it names another place."""
     ours = [each for each in stated if _name(each) == OURS]
-    if ours and all(_place(each) == _place(requirement) for each in ours):
+    place = requirement.partition("@")[2].strip()
+    if ours and all(each.partition("@")[2].strip() == place for each in ours):
         return stated
-    return [requirement if each in ours else each for each in stated] if ours else [*stated, requirement]
-
-
-def _place(requirement: str) -> str:
-    return requirement.partition("@")[2].strip()
+    return [*(each for each in stated if each not in ours), requirement]
 
 
 def _name(requirement: str) -> str:
