@@ -282,12 +282,13 @@ def _present_version(found: Found, configs: tuple[str, ...]) -> choices.VersionC
     if asks_us(pyproject):
         return choices.VersionChoice(stated.source, stated.path)
     files = attribute_files(found)
-    setup = current(found.root / "setup.py") or ""
+    setup = found.root / "setup.py"
+    text = setup.read_text(encoding="utf-8", errors="replace") if setup.is_file() else ""
     try:
         places = source_places(found.config)
     except VersionError:  # the file is not valid Python, for example
         places = ()
-    if places or "__version__" in setup:
+    if places or "__version__" in text:
         named = {each.path for each in places}
         return choices.VersionChoice(sync=(*(each for each in files if each not in named), *configs))
     # The build backend has its own version source.
