@@ -64,33 +64,25 @@ def run(
     contained: bool = False,
 ) -> Completed:
     """See `Run`. `text` is the standard input. Child processes of a `contained` command end with it, and cannot read our memory."""
-    with (
-        _in_time(command, timeout),
-        _start(
+    try:
+        with _start(
             command, cwd, environment, own_group=contained, stdin=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process,
-    ):
-        try:
-            printed = process.communicate((text or "").encode(), timeout=timeout)
-        finally:
-            if contained:
-                _end_group(process)
-            elif process.poll() is None:
-                process.kill()
+        ) as process:
+            try:
+                printed = process.communicate((text or "").encode(), timeout=timeout)
+            finally:
+                if contained:
+                    _end_group(process)
+                elif process.poll() is None:
+                    process.kill()
+    except subprocess.TimeoutExpired as error:
+        program = command if isinstance(command, str) else command[0]
+        raise TimeoutError(f"{program} did not end within {timeout:g} s") from error
     return Completed(process.returncode, *(each.decode(errors="replace") for each in printed))
 
 
 run_project_code: Run = partial(run, contained=True)
 """The time limit for commands of the project."""
-
-
-@contextlib.contextmanager
-def _in_time(command: Sequence[str], timeout: float | None) -> Iterator[None]:
-    try:
-        yield
-    except subprocess.TimeoutExpired as error:
-        program = command if isinstance(command, str) else command[0]
-        raise TimeoutError(f"{program} did not end within {timeout:g} s") from error
 
 
 def _start(

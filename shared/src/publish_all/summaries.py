@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from publish_all.findings import Finding
-from publish_all.results import CheckSummary, Explanation, FileState, PublishReport
+from publish_all.results import CheckSummary, Explanation, PublishReport
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedFile:
-    """One step of a plan: `reason` explains its place, or why it is skipped."""
+    """One step of a plan. `action` is upload, present, skip or conflict; `reason` explains its place, or why it is skipped."""
 
     repository: str
     project: str
@@ -20,13 +20,8 @@ class PlannedFile:
     variant: str | None
     size: int
     sha256: str
-    state: FileState
+    action: str
     reason: str
-
-    @property
-    def action(self) -> str:
-        """The action of a publish: upload, present, skip or conflict."""
-        return {"not started": "upload", "skipped": "skip"}.get(self.state.value, self.state.value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

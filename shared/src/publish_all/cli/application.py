@@ -12,18 +12,14 @@ from pathlib import Path
 from cleo.application import Application
 from cleo.commands.command import Command
 from cleo.exceptions import CleoError
-from cleo.formatters.formatter import Formatter
-from cleo.formatters.style import Style
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.definition import Definition
-from cleo.io.inputs.input import Input
 from cleo.io.io import IO
-from cleo.io.outputs.output import Output
 from cleo.loaders.factory_command_loader import FactoryCommandLoader
 
 from publish_all import __version__
 from publish_all._own_source import own_requirement
-from publish_all.cli.command import USAGE
+from publish_all.cli.command import USAGE, say_wrong_usage
 from publish_all.cli.options import Value, flag
 from publish_all.cli.registry import COMMANDS, OF_THE_APPLICATION, load
 from publish_all.config.folders import provide_home
@@ -75,27 +71,11 @@ class PublishAllApplication(Application):
             ]
         )
 
-    def create_io(
-        self,
-        input: Input | None = None,  # noqa: A002 - cleo's name
-        output: Output | None = None,
-        error_output: Output | None = None,
-    ) -> IO:
-        io = super().create_io(input, output, error_output)
-        for formatter in (io.output.formatter, io.error_output.formatter):
-            formatter.set_style("c1", Style("cyan"))
-            formatter.set_style("info", Style("blue"))
-            formatter.set_style("error", Style("red", options=["bold"]))
-        return io
-
     def _run(self, io: IO) -> int:
         try:
             return super()._run(io)
         except CleoError as error:
-            from publish_all.reporting.text import shown
-
-            io.write_error_line(f"<error>error:</error> {Formatter.escape(shown(str(error)))}")
-            io.write_error_line(f"  hint: run `{self.program} commands` to list the commands")
+            say_wrong_usage(io, error, hint=f"run `{self.program} commands` to list the commands")
             return USAGE
 
 

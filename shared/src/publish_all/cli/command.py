@@ -89,11 +89,7 @@ class UseCaseCommand(Command, ABC):
         try:
             return super().run(io)
         except CleoError as error:
-            from publish_all.reporting.text import shown
-
-            message = Formatter.escape(shown(str(error)))
-            io.write_error_line(f"<error>error:</error> {message}")
-            io.write_error_line(f"  hint: see `{self.called_as} --help`")
+            say_wrong_usage(io, error, hint=f"see `{self.called_as} --help`")
             return USAGE
 
     def handle(self) -> int:
@@ -362,6 +358,13 @@ def make_ask(io: IO) -> Ask:
         return str(answer or "")
 
     return ask
+
+
+def say_wrong_usage(io: IO, error: CleoError, *, hint: str) -> None:
+    from publish_all.reporting.text import shown
+
+    io.write_error_line(f"<error>error:</error> {Formatter.escape(shown(str(error)))}")
+    io.write_error_line(f"  hint: {hint}")
 
 
 def error_text(error: PublishAllError, *, program: str) -> str:

@@ -23,14 +23,12 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 SCHEMA = 1
-# Computed values to show besides the fields, and fields to leave out.
+# Computed values to show besides the fields.
 _COMPUTED: Mapping[type, tuple[str, ...]] = {
-    summaries.PlannedFile: ("action",),
     results.ReleaseReport: ("complete",),
     results.RepositoryReport: ("complete",),
     results.PublishReport: ("complete", "exit_code"),
 }
-_LEFT_OUT: Mapping[type, tuple[str, ...]] = {summaries.PlannedFile: ("state",)}
 
 
 class JsonReporter(Reporter):
@@ -106,9 +104,8 @@ def as_json(result: summaries.Result, *, found: Sequence[Finding]) -> dict[str, 
 
 def as_object(value: DataclassInstance) -> dict[str, Any]:
     """A dataclass of plain values as a JSON object."""
-    left_out, computed = _LEFT_OUT.get(type(value), ()), _COMPUTED.get(type(value), ())
-    names = [each.name for each in dataclasses.fields(value) if each.name not in left_out]
-    return {name: plain(getattr(value, name)) for name in (*names, *computed)}
+    names = [each.name for each in dataclasses.fields(value)]
+    return {name: plain(getattr(value, name)) for name in (*names, *_COMPUTED.get(type(value), ()))}
 
 
 def plain(value: Any) -> Any:

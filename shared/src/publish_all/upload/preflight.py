@@ -27,6 +27,8 @@ _ATTEMPTS_WHERE_NOBODY_IS = 3
 _SMALL = 1 << 20
 # A question is a small request, and nothing can start before the last one is answered.
 _QUESTIONS_PER_JOB = 2
+_ACTIONS = {FileState.NOT_STARTED: "upload", FileState.SKIPPED: "skip"}
+"""What a publish would do with a file; the other states are their own words."""
 _TAKEN = {FileState.PUBLISHED, FileState.VISIBLE, FileState.UNVERIFIED}
 
 # The errors that findings end a publish with, other than `CheckError`; codes go by hundreds (see `diagnoses`).
@@ -78,7 +80,7 @@ class RepositoryPreflight:
                 variant=file.variant,
                 size=file.size,
                 sha256=file.digests.sha256,
-                state=state,
+                action=_ACTIONS.get(state, state.value),
                 reason=reason,
             )
             for file, (state, reason) in zip(self.plan.files, self.states, strict=True)

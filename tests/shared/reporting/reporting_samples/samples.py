@@ -188,7 +188,7 @@ PARTIAL = PublishReport(repositories=(PYPI, CORP, LOCAL), seconds=22.0)
 COMPLETE = PublishReport(repositories=(PYPI,), seconds=21.5)
 
 
-def planned(repository: str, filename: str, state: FileState, reason: str) -> PlannedFile:
+def planned(repository: str, filename: str, action: str, reason: str) -> PlannedFile:
     project = filename.split("-", maxsplit=1)[0].replace("_", "-")
     return PlannedFile(
         repository=repository,
@@ -198,17 +198,17 @@ def planned(repository: str, filename: str, state: FileState, reason: str) -> Pl
         variant=project.removeprefix("kindling-"),
         size=48_213,
         sha256="0123456789abcdef" * 4,
-        state=state,
+        action=action,
         reason=reason,
     )
 
 
 PLAN = PlanReport(
     files=(
-        planned("pypi", SYNAPSE, FileState.NOT_STARTED, "opens the release"),
-        planned("pypi", SYNAPSE_SDIST, FileState.PRESENT, "already uploaded, with the same content"),
-        planned("pypi", FABRIC, FileState.NOT_STARTED, "opens the release"),
-        planned("corp", SYNAPSE, FileState.NOT_STARTED, "at most 4 files at a time"),
+        planned("pypi", SYNAPSE, "upload", "opens the release"),
+        planned("pypi", SYNAPSE_SDIST, "present", "already uploaded, with the same content"),
+        planned("pypi", FABRIC, "upload", "opens the release"),
+        planned("corp", SYNAPSE, "upload", "at most 4 files at a time"),
     ),
     findings=(NO_INDEX,),
 )
