@@ -121,7 +121,7 @@ def test_writes_no_ci_where_none_is_wanted(run, project):
         (("--ci", "jenkins"), "Use one of: github, gitlab, none"),
         (("--trigger", "moon"), "Use one of: release, tag"),
         (("--version-source", "x"), "Use one of: project, git, attribute"),
-        (("-r", "githib"), "Did you mean 'github'?"),
+        (("-r", "githib"), "no repository 'githib' found"),
         (("--format", "xml"), "--format"),
         (("--from-workflow", "none.yml"), "none.yml: cannot be read"),
     ],
@@ -153,7 +153,7 @@ def test_asks_a_person_with_the_usual_answer_in_brackets(run, project):
 
 def test_asks_again_after_an_answer_that_will_not_do(run, project):
     ended = run(typed=["githib", "pypi", "nowhere", "project", "none"])
-    assert "no repository 'githib' found. Did you mean 'github'?" in ended.err
+    assert "no repository 'githib' found. Known are" in ended.err
     assert "'nowhere' is not a valid answer. Use one of: project, git, attribute" in ended.err
     assert not (project / ".github").exists()
 

@@ -167,12 +167,6 @@ def test_a_destination_that_is_none_is_an_error_that_says_what_to_write(project,
         project.suggested(publish_to=(stated,))
 
 
-def test_a_near_name_is_suggested(project):
-    with pytest.raises(UsageError) as caught:
-        project.suggested(publish_to=("githib",))
-    assert caught.value.hint == "Did you mean 'github'?"
-
-
 def test_a_private_project_does_not_go_to_pypi(project):
     project.add("pyproject.toml", HATCH + 'classifiers = ["Private :: Do Not Upload"]\n')
     assert project.suggested().settings.publish_to == ("github",)

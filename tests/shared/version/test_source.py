@@ -75,8 +75,8 @@ def test_a_version_of_poetry_is_static_with_poetry_core(backend: str, tmp_path: 
 @pytest.mark.parametrize(
     ("version", "key", "table", "hint"),
     [
-        ("0.0.0", "poetry", {"poetry-dynamic-versioning": {"enable": True}}, "poetry_dynamic_versioning.backend"),
-        ("9.9", "poetry", {"poetry-dynamic-versioning": {"enable": True}}, "poetry_dynamic_versioning.backend"),
+        ("0.0.0", "poetry", {"poetry-dynamic-versioning": {"enable": True}}, "remove the table"),
+        ("9.9", "poetry", {"poetry-dynamic-versioning": {"enable": True}}, "remove the table"),
         ("0.0.0", "poetry", {"poetry-version-plugin": {"source": "git-tag"}}, "remove the table"),
         ("0.0", "project", {"some_versioning": {}}, "remove the table"),
     ],

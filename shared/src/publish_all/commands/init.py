@@ -35,7 +35,6 @@ from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.kinds import upload_url_problem
 from publish_all.config.load import label
 from publish_all.config.model import EMPTY, VersionSource
-from publish_all.config.reading import nearest
 from publish_all.config.rules import name_problem
 from publish_all.config.workflows import FOLDER
 from publish_all.errors import UsageError
@@ -224,9 +223,7 @@ def _destinations(stated: Iterable[str], found: Found) -> tuple[tuple[str, ...],
             name = new[-1].name
         elif name not in BUILT_IN and name not in found.config.repositories:
             others = (*BUILT_IN, *found.config.repositories, *(other.name for other in found.known))
-            meant = nearest(name, others)
             hint = f"Known are {', '.join(others)}. For another one, state its upload URL: {name}=https://…"
-            hint = f"Did you mean {meant!r}?" if meant else hint
             raise UsageError(f"no repository {name!r} found", hint=hint)
         names.append(name)
     return tuple(dict.fromkeys(names)), tuple(new)

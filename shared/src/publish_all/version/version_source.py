@@ -250,11 +250,6 @@ def _refuse_placeholder(settings: Settings, text: str, key: str) -> None:
     backend = backend_name(settings.pyproject)
     msg = f"{settings.file}: {key} is {text}, a placeholder: [{maker}] makes the version, and the build backend {backend} does not use it"
     hint = 'Set tool.publish-all.version.source to "git" or "attribute", or remove the table.'
-    if maker == "tool.poetry-dynamic-versioning":
-        hint = (
-            'Set build-system.build-backend to "poetry_dynamic_versioning.backend" and require'
-            ' poetry-dynamic-versioning there, or set tool.publish-all.version.source to "git".'
-        )
     raise VersionError(msg, hint=hint)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -304,19 +305,12 @@ def _present_version(found: Found, configs: tuple[str, ...]) -> choices.VersionC
 def attribute_files(found: Found) -> tuple[str, ...]:
     """The files with a literal `__version__`, as relative paths; those of the project's own package first."""
     own = (found.name or "").lower().replace("-", "_").replace(".", "_")
-    others: dict[str, bool] = {}
-    candidates = [
-        path
-        for folder in _FOLDERS
-        for stem in _FILES
-        for path in sorted(found.root.glob(f"{folder}*/{stem}.py"))
-        if not path.parent.name.startswith(".") and path.parent.name not in _NOT_OURS
-    ]
-    for path in candidates:
-        try:
+    folders = [path for each in _FOLDERS for path in sorted(found.root.glob(f"{each}[A-Za-z_]*/"))]
+    folders.sort(key=lambda each: each.name.lower() != own)
+    files: dict[str, None] = {}
+    for path in (each / f"{stem}.py" for each in folders if each.name not in _NOT_OURS for stem in _FILES):
+        with suppress(VersionError, OSError):
             literal = read_attribute(path).path
-        except (VersionError, OSError):
-            continue
-        if literal.is_relative_to(found.root):
-            others.setdefault(literal.relative_to(found.root).as_posix(), path.parent.name.lower() != own)
-    return tuple(sorted(others, key=lambda each: others[each]))
+            if literal.is_relative_to(found.root):
+                files[literal.relative_to(found.root).as_posix()] = None
+    return tuple(files)
