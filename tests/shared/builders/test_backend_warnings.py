@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tomlkit
 
-from publish_all.builders.backend_warnings import warnings_heard
+from publish_all.builders.backend_hooks import warnings_heard
 from publish_all.builders.builder import BuildRequest, BuildSettings
 from publish_all.builders.run import build
 from publish_all.config.model import Isolation

@@ -11,7 +11,7 @@ import pytest
 from publish_all.builders import build_environment
 from publish_all.builders.build_environment import interpreter_for, requirements_of, unmet
 from publish_all.builders.builder import BuildSettings
-from publish_all.builders.isolated_cache import MadeEnvironment
+from publish_all.builders.isolated import MadeEnvironment
 from publish_all.config.model import Isolation
 from publish_all.errors import BuildError
 from publish_all.events import EnvironmentChosen

@@ -94,7 +94,7 @@ def test_it_is_resolved_again_after_a_day_and_where_that_is_asked_for(isolated, 
     second = isolated(["one"], refresh=True).executable
     assert second != first
     assert isolated(["one"], refresh=True, since=time.time() - 600).executable == second
-    monkeypatch.setattr("publish_all.builders.isolated_cache.LASTS", -1.0)
+    monkeypatch.setattr("publish_all.builders.isolated.LASTS", -1.0)
     assert isolated(["one"]).executable not in {first, second}
 
 
@@ -103,7 +103,7 @@ def test_an_older_one_serves_where_no_new_one_can_be_made(isolated, links, monke
     first = isolated(["one"]).executable
     for each in links.iterdir():
         each.unlink()
-    monkeypatch.setattr("publish_all.builders.isolated_cache.LASTS", -1.0)
+    monkeypatch.setattr("publish_all.builders.isolated.LASTS", -1.0)
     events = []
     assert isolated(["one"], events=events).executable == first
     assert "is reused, because a new one cannot be created: cannot install" in events[0].message

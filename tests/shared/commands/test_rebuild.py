@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from publish_all.builders.build_environment import standard_builds
 from publish_all.builders.builder import BuildSettings
-from publish_all.builders.standard_build import standard_builds
 from publish_all.commands.check import check
 from publish_all.commands.context import Runtime
 from publish_all.commands.files import PublishOptions

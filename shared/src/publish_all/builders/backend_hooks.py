@@ -1,4 +1,7 @@
-"""Calls the PEP 517 hooks of a build backend, in the build worker: to build, and to ask for the version and for requirements."""
+"""Calls the PEP 517 hooks of a build backend, in the build worker: to build, and to ask for the version and for requirements.
+
+The warnings of a backend are findings of a few lines each: they are in a log that is shown only when a build fails.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ import contextlib
 import importlib
 import importlib.metadata
 import io
+import logging
 import os
+import re
 import runpy
 import sys
 import traceback
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from email.parser import HeaderParser
@@ -21,7 +27,9 @@ from packaging.version import Version
 from publish_all._build_system import Backend, backend_name, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, working_directory
+from publish_all.diagnoses import Diagnosis
 from publish_all.errors import BuildError, PublishAllError, VersionError
+from publish_all.events import Found, Listener
 
 # Modules of backends that set their own date in wheels if they get none, and of backends whose sdists are
 # the same each time: the others store the current time, the user or the times of files.
@@ -38,6 +46,17 @@ _VERSION_VARIABLES = (
 # The table of setuptools-scm has one of these names. With one of those keys, setuptools normalises what it says.
 _SCM_TABLES = ("setuptools_scm", "setuptools-scm")
 _NOT_NORMAL = frozenset({"normalize", "version_cls"})
+
+# Lines of a warning: most have the problem in the first line, and the solution in the next lines.
+_LINES = 5
+_WIDTH = 200
+# The frames that setuptools draws around its texts, and messages that are not about the project.
+_FRAME = re.compile(r"[!*=~-]*")
+_IDLE = re.compile(
+    r"no previously-included (files|directories)|byte-compiling is disabled|setup\.py install is deprecated"
+    r"|standard file '-c' not found"
+)
+_PREFIX = re.compile(r"(?:\S+:\d+: )?(?:\w*warning: )", re.IGNORECASE)
 
 
 def call_hook(
@@ -214,3 +233,50 @@ def _from_setuptools_scm(root: Path) -> str | None:
     finally:
         sys.argv = arguments
     return printed.getvalue().strip() or None
+
+
+@contextlib.contextmanager
+def warnings_heard(pyproject: Mapping[str, Any], listener: Listener) -> Iterator[None]:
+    """Within it, warnings of the backend of this pyproject.toml go to the listener and to the log.
+
+    Backends give them to Python's `warnings` and `logging`. Their output, including that of compilers, is not searched.
+    """
+    backend = backend_of(pyproject)
+    name = backend.value if backend is not Backend.OTHER else backend_name(pyproject).partition(".")[0]
+
+    def tell(text: str) -> None:
+        lines = _shortened(text)
+        if lines and not _IDLE.search(lines[0]):
+            listener(Found(finding=Diagnosis("PA703").found("\n".join([f"{name}: {lines[0]}", *lines[1:]]))))
+
+    show, record = warnings.showwarning, logging.getLogRecordFactory()
+
+    def showwarning(message: Warning | str, *arguments: Any, **options: Any) -> None:
+        tell(str(message))
+        show(message, *arguments, **options)
+
+    def recorded(*arguments: Any, **options: Any) -> logging.LogRecord:
+        made = record(*arguments, **options)
+        if made.levelno == logging.WARNING:
+            tell(made.getMessage())
+        return made
+
+    # A handler would keep setuptools from setting up its own.
+    warnings.showwarning = showwarning
+    logging.setLogRecordFactory(recorded)
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
+        logging.setLogRecordFactory(record)
+
+
+def _shortened(text: str) -> list[str]:
+    """The first lines, without frames, control characters and the folder of this build."""
+    here = str(Path.cwd())
+    text = _PREFIX.sub("", text.replace(f"{here}{os.sep}", "").replace(here, "."), count=1)
+    printable = (
+        "".join(each if each.isprintable() else " " for each in line).strip() for line in text.splitlines()
+    )
+    lines = [each for each in printable if not _FRAME.fullmatch(each)]
+    return [each if len(each) <= _WIDTH else f"{each[: _WIDTH - 1]}…" for each in lines[:_LINES]]

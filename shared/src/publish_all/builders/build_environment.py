@@ -10,7 +10,7 @@ import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -18,11 +18,12 @@ from packaging.utils import canonicalize_name
 import publish_all
 from publish_all._build_system import Backend, backend_of, build_requires
 from publish_all._own_source import own_url
-from publish_all._toml import table
+from publish_all._toml import read_if_valid, table
 from publish_all.builders.builder import BuildSettings
 from publish_all.builders.installers import installing
-from publish_all.builders.isolated_cache import isolated_environment
+from publish_all.builders.isolated import isolated_environment
 from publish_all.builders.variables import for_installers, for_project_code
+from publish_all.builders.worker_protocol import ask_worker
 from publish_all.config.model import Isolation
 from publish_all.errors import BuildError
 from publish_all.events import EnvironmentChosen, Listener
@@ -256,3 +257,50 @@ def _ourselves(folder: Path) -> Path:
         except OSError:  # Windows lets only administrators make links
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
+
+
+class BuildWheel(Protocol):
+    """Builds the wheel of a source folder into `output`. Raises `BuildError`."""
+
+    def __call__(self, folder: Path, output: Path) -> Path: ...
+
+
+def standard_builds(*, settings: BuildSettings, workspace: Path, listener: Listener) -> BuildWheel:
+    """Builds of wheels from unpacked sdists as installers do: by their own backends, through PEP 517, away from the project.
+
+    Not with our stages and variants: what these would add is what this is to find. The builds share their environments, one
+    for each set of requirements.
+    """
+    made: dict[tuple[str, ...], tuple[Interpreter, Path]] = {}
+
+    def call(requirements: tuple[str, ...], hook: str, folder: Path, *arguments: str) -> Any:
+        if requirements not in made:
+            place = workspace / f"environment-{len(made)}"
+            place.mkdir(parents=True)
+            found = interpreter_for(requirements, settings=settings, workspace=place, listener=listener)
+            made[requirements] = found, place
+        interpreter, place = made[requirements]
+        question = {
+            "ask": "hook",
+            "folder": folder,
+            "pyproject": read_if_valid(folder / "pyproject.toml"),
+            "hook": hook,
+        }
+        try:
+            return ask_worker(
+                {**question, "arguments": arguments},
+                executable=interpreter.executable,
+                environment=interpreter.environment,
+                workspace=place,
+                listener=listener,
+            )
+        except BuildError as error:
+            raise BuildError(f"the build backend failed: {error.message}", hint=error.hint) from error
+
+    def build(folder: Path, output: Path) -> Path:
+        requires = build_requires(read_if_valid(folder / "pyproject.toml"))
+        wanted = call(requires, "get_requires_for_build_wheel", folder)
+        more = tuple(each for each in wanted if each not in requires)
+        return output / str(call((*requires, *more), "build_wheel", folder, str(output)))
+
+    return build

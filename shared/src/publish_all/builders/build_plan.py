@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,38 +33,23 @@ def distributions_of(
 
 def with_tags(variants: Sequence[BuildVariant], tags: Sequence[str]) -> tuple[BuildVariant, ...]:
     """Only the wheels of these tags, without the sdist. Raises `UsageError` for a tag that no variant has."""
-    wanted = [_parsed(each) for each in tags]
     stated = [wheel.tag for variant in variants for wheel in variant.wheels]
+    try:
+        wanted = [WheelTag.parse(each) for each in tags]
+    except ValueError as error:
+        raise UsageError(str(error), hint="Write it as in `wheels` of the configuration.") from error
     for tag in wanted:
         if not any(tag.same_as(each) for each in stated):
-            raise _unknown(tag, stated)
+            names = ", ".join(dict.fromkeys(map(str, stated)))
+            msg = f"no wheel is configured for the tag {str(tag)!r}"
+            add = "Add it to [tool.publish-all.variants.NAME.wheels] or [tool.publish-all.wheels]."
+            raise UsageError(msg, hint=f"Configured tags: {names}" if names else add)
     found = []
     for variant in variants:
         wheels = tuple(each for each in variant.wheels if any(each.tag.same_as(tag) for tag in wanted))
         if wheels:
             found.append(replace(variant, wheels=wheels, sdist=False))
     return tuple(found)
-
-
-def _parsed(text: str) -> WheelTag:
-    try:
-        return WheelTag.parse(text)
-    except ValueError as error:
-        raise UsageError(str(error), hint="Write it as in `wheels` of the configuration.") from error
-
-
-def _unknown(tag: WheelTag, stated: Sequence[WheelTag]) -> UsageError:
-    names = [str(each) for each in stated]
-    if not names:
-        return UsageError(
-            f"no wheel is configured for the tag {str(tag)!r} or any other tag",
-            hint="Add it to [tool.publish-all.variants.NAME.wheels] or [tool.publish-all.wheels].",
-        )
-    near = difflib.get_close_matches(str(tag), names, n=1, cutoff=0.5)
-    return UsageError(
-        f"no wheel is configured for the tag {str(tag)!r}",
-        hint=f"Did you mean {near[0]!r}?" if near else "Configured tags: " + ", ".join(dict.fromkeys(names)),
-    )
 
 
 def with_present_files(

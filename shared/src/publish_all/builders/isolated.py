@@ -1,21 +1,36 @@
-"""Makes an isolated build environment, in a worker: `{"ask": "environment"}`.
+"""Isolated build environments: made in a worker (`{"ask": "environment"}`), and kept for the next build with the same requirements.
 
 Installing runs code from the sdists of build requirements, so it has its own process group and environment variables.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import math
 import os
+import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from publish_all._own_files import read_own, write_whole
 from publish_all._own_source import install_hint
+from publish_all.builders.installers import Installing
+from publish_all.builders.worker_protocol import ask_worker
 from publish_all.errors import BuildError
+from publish_all.events import Listener, Note
 
+LASTS = 24 * 3600.0
+"""Seconds after which the requirements are resolved again."""
+_KEPT = 30 * LASTS
+_CURRENT = "current.json"
 _SHOWN_LINES = 5
 # Lists the installed distributions. They are compiled here, because builds write no bytecode, and the environment is kept.
 _LIST = """\
@@ -23,6 +38,131 @@ import compileall, importlib.metadata as m, json, sysconfig
 compileall.compile_dir(sysconfig.get_path("purelib"), quiet=2)
 print(json.dumps(sorted(f"{d.metadata['Name']}=={d.version}" for d in m.distributions())))
 """
+
+
+class MadeEnvironment(NamedTuple):
+    """An isolated environment: its interpreter, its distributions (`name==version`), and the Unix time of its creation."""
+
+    executable: str
+    installed: tuple[str, ...]
+    made: float
+
+
+def isolated_environment(
+    requirements: Sequence[str],
+    *,
+    cache: Path | None,
+    refresh: bool,
+    since: float = math.inf,
+    how: Installing,
+    environment: Mapping[str, str],
+    workspace: Path,
+    listener: Listener,
+    clock: Callable[[], float] = time.time,
+) -> MadeEnvironment:
+    """An environment with the requirements: one of the last 24 hours from the `cache`, or a new one.
+
+    If a new one cannot be created, an older one is used, with a note, unless `refresh` asks for a new one, made `since`
+    (Unix time). `environment`
+    is that of the installer, `workspace` a folder for its log, and for the environment itself if `cache` is None.
+    Raises `BuildError`.
+    """
+
+    def make(folder: Path) -> MadeEnvironment:
+        question = {
+            "ask": "environment",
+            "arguments": [str(folder), list(requirements)],
+            "options": {"current": str(Path.cwd()), "installer": how.installer},
+            "temporary": [folder],
+        }
+        try:
+            answer = ask_worker(
+                question,
+                executable=sys.executable,
+                environment=environment,
+                workspace=workspace / "installer",
+                listener=listener,
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return MadeEnvironment(str(answer["executable"]), tuple(answer["installed"]), clock())
+
+    home = _home(cache, requirements, how) if cache is not None else None
+    if home is None:
+        return make(workspace / f"environment-{uuid.uuid4().hex}")
+    known = _known(home)
+    usable = known is not None and (not refresh or known.made >= since)
+    if known is not None and usable and 0 <= clock() - known.made < LASTS:
+        return _used(known, home)
+    try:
+        # A cached folder that is not writable may be part of an image, or belong to another user.
+        made = make((home if os.access(home, os.W_OK) else workspace) / uuid.uuid4().hex)
+    except BuildError as error:
+        if known is None or refresh:
+            raise
+        when = time.strftime("%Y-%m-%d", time.gmtime(known.made))
+        text = (
+            f"The build environment of {when} is reused, because a new one cannot be created: {error.message}"
+        )
+        listener(Note(message=text))
+        return _used(known, home)
+    if home in Path(made.executable).parents:
+        write_whole(home / _CURRENT, json.dumps(made._asdict()).encode())
+        _clean(home, Path(made.executable), clock())
+    return made
+
+
+def _home(cache: Path, requirements: Sequence[str], how: Installing) -> Path | None:
+    """The folder for such environments; None if they cannot be cached, or their packages may change from run to run."""
+    if any("file:" in each for each in requirements):
+        return None
+    parts = [
+        os.path.realpath(sys.executable),
+        sys.version,
+        sys.prefix,
+        how.fingerprint,
+        *sorted(requirements),
+    ]
+    home = cache / hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:32]
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return home.resolve()  # as the executables are stated that are made there
+    except OSError:
+        return None
+
+
+def _known(home: Path) -> MadeEnvironment | None:
+    try:
+        value = json.loads(read_own(home / _CURRENT))
+        found = MadeEnvironment(value["executable"], tuple(value["installed"]), float(value["made"]))
+        # The Python that it was made with may be gone, and the cache may have moved.
+        if home not in Path(found.executable).parents or not Path(found.executable).exists():
+            return None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return found
+
+
+def _used(known: MadeEnvironment, home: Path) -> MadeEnvironment:
+    """The same, with the times that `_clean` goes by."""
+    folder = next(each for each in Path(known.executable).parents if each.parent == home)
+    for each in (folder, home / _CURRENT):
+        with contextlib.suppress(OSError):
+            os.utime(each)
+    return known
+
+
+def _clean(home: Path, used: Path, now: float) -> None:
+    """Remove environments that were replaced, when no build can still run in them, and those that are no longer used."""
+    with contextlib.suppress(OSError):
+        for each in home.iterdir():
+            if each.is_dir() and each not in used.parents and now - each.stat().st_mtime > LASTS:
+                shutil.rmtree(each, ignore_errors=True)
+        for each in home.parent.iterdir():
+            current = each / _CURRENT
+            if now - (current if current.exists() else each).stat().st_mtime > _KEPT:
+                shutil.rmtree(each, ignore_errors=True)
 
 
 def make_environment(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from publish_all._toml import copied, loads, table
+from publish_all._toml import copied, read_if_valid, table
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant, PlatformWheel
 
@@ -17,16 +18,13 @@ LATER = "If another step creates it before the build, run that step first."
 
 def says_the_same(root: Path, pyproject: Mapping[str, Any]) -> bool:
     """Whether the project's own files have the same configuration for a backend, and so can stay unchanged."""
-    stated, beside = (read_toml(root / name) for name in ("pyproject.toml", "hatch.toml"))
+    stated, beside = (read_if_valid(root / name) for name in ("pyproject.toml", "hatch.toml"))
     wanted = _told(pyproject)
     if _told(stated) == wanted:
         return True
-    stated.setdefault("tool", {})["hatch"] = {**table(stated, "tool", "hatch"), **beside}
-    return bool(beside) and _told(stated) == wanted  # as `variants.resolve` writes it
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    return loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    hatch = {**table(stated, "tool", "hatch"), **beside}  # as `variants.resolve` writes it
+    together = {**stated, "tool": {**table(stated, "tool"), "hatch": hatch}}
+    return bool(beside) and _told(together) == wanted
 
 
 def _told(pyproject: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,15 +122,14 @@ def missing_forced(variant: BuildVariant, names: Iterable[str]) -> tuple[str, ..
     )
 
 
-def matches(patterns: Sequence[str], *paths: str) -> bool:
+def matches(patterns: Iterable[str], *paths: str) -> bool:
     """Whether one of the gitignore-like patterns matches one of the paths, or a folder above it."""
-    return any(_compiled(pattern).match(path) for pattern in patterns for path in paths)
+    return any(_match(_segments(pattern), tuple(path.split("/"))) for pattern in patterns for path in paths)
 
 
 def _refuse_idle(variant: BuildVariant, key: str, patterns: Sequence[str], files: Mapping[str, str]) -> None:
     for pattern in patterns:
-        expression = _compiled(pattern)
-        if not any(expression.match(inside) or expression.match(path) for inside, path in files.items()):
+        if not any(matches((pattern,), inside, path) for inside, path in files.items()):
             msg = f"{key_path(variant, key, pattern)}: '{pattern}' matches no file of {variant.label}"
             hint = "Patterns are matched against paths inside the wheel, such as `package/module.py` or `package/data/**`."
             if "\\" in pattern:
@@ -140,54 +137,27 @@ def _refuse_idle(variant: BuildVariant, key: str, patterns: Sequence[str], files
             raise BuildError(msg, hint=hint)
 
 
-# One piece of a pattern: an escaped character, stars, a question mark, a set, or a literal character.
-_PIECE = re.compile(
-    r"\\(?P<escaped>.)|(?P<stars>\*+)|(?P<any>\?)|\[(?P<negated>[!^]?)(?P<set>\]?(?:\\.|[^\]\\])*)\]|(?P<plain>.)",
-    re.DOTALL,
-)
-
-
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """A gitignore pattern without negation (gitignore(5), PATTERN FORMAT).
+def _segments(pattern: str) -> tuple[str, ...]:
+    """A gitignore pattern without negation, folder by folder, as `fnmatch` reads it (gitignore(5), PATTERN FORMAT).
 
     A backslash escapes the next character, on Windows too: the separator of folders is always `/`.
     """
     text = pattern.rstrip("/")
-    anchored = "/" in text
-    text = text.lstrip("/")
-    parts = text.split("/")
-    expression = ""
-    for index, part in enumerate(parts):
-        last = index == len(parts) - 1
-        if part == "**":
-            expression += ".+" if last else "(?:.+/)?"
-        else:
-            expression += "".join(map(_piece, _PIECE.finditer(part))) + ("" if last else "/")
-    start = "" if anchored else "(?:.*/)?"
-    return re.compile(f"{start}{expression}(?:/.*)?\\Z", re.DOTALL)
+    parts = text.lstrip("/").replace("[^", "[!").split("/")
+    plain = (re.sub(r"\\(.)", _unescaped, part) for part in parts)
+    return tuple(plain) if "/" in text else ("**", *plain)
 
 
-def _piece(found: re.Match[str]) -> str:
-    if found["stars"]:
-        return "[^/]*"
-    if found["any"]:
-        return "[^/]"
-    if found["set"] is not None:
-        return _set(found["set"], negated=bool(found["negated"]))
-    return re.escape(found["escaped"] or found["plain"])
+def _unescaped(found: re.Match[str]) -> str:
+    return f"[{found[1]}]" if found[1] in "*?[" else found[1]
 
 
-def _set(content: str, *, negated: bool) -> str:
-    """A set such as `[a-z_]`. A hyphen between two characters makes a range; no set matches a slash."""
-    pieces = re.findall(r"\\?.", content, re.DOTALL)
-    inner = "".join(
-        "-" if piece == "-" and 0 < index < len(pieces) - 1 else re.escape(piece[-1])
-        for index, piece in enumerate(pieces)
-    )
-    expression = f"(?!/)[{'^' if negated else ''}{inner}]"
-    try:
-        re.compile(expression)
-    except re.error:  # a range from a later to an earlier character, which is empty
-        return "(?!)"
-    return expression
+def _match(parts: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    if not parts:
+        return True
+    if parts == ("**",):
+        return bool(names)
+    if parts[0] == "**":
+        return any(_match(parts[1:], names[start:]) for start in range(len(names) + 1))
+    return bool(names) and fnmatchcase(names[0], parts[0]) and _match(parts[1:], names[1:])

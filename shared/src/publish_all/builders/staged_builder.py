@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
-import gzip
 import importlib.metadata
 import os
 import re
 import shutil
 import sys
-import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -25,7 +23,7 @@ from packaging.utils import canonicalize_version
 from packaging.version import Version
 
 from publish_all._build_system import Backend, backend_name, backend_of, build_requires
-from publish_all._toml import loads, table
+from publish_all._toml import loads, read_if_valid, table
 from publish_all.builders.backend_hooks import (
     call_hook,
     metadata_of,
@@ -43,18 +41,17 @@ from publish_all.builders.backend_tables import (
 )
 from publish_all.builders.builder import notes_once
 from publish_all.builders.deflate import DeflateCache
-from publish_all.builders.retag import retagged
+from publish_all.builders.rewrite import retagged, write_sdist_again
 from publish_all.builders.select import (
     key_path,
     left_out,
     matches,
     missing_forced,
-    read_toml,
     says_the_same,
     texts,
 )
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned
+from publish_all.builders.stage import Stages, forced_sources, planned
 from publish_all.builders.stated_files import files_of_metadata
 from publish_all.builders.unix_modes import modes_below
 from publish_all.builders.worker_protocol import ask_worker
@@ -129,7 +126,7 @@ class StagedBuilder:
                 with self._deflate.in_use() if self._deflate is not None else contextlib.nullcontext():
                     built = retagged(built, variant.wheel, backend=described(stage.pyproject))
         elif not writes_same_sdists(variant.pyproject):
-            _write_sdist_again(built, without=placed.dropped)
+            write_sdist_again(built, without=placed.dropped)
         return built
 
     def _is_in_process(self, variant: BuildVariant) -> bool:
@@ -357,7 +354,7 @@ def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
 
 def _has_metadata_elsewhere(variant: BuildVariant, tree: SourceTree) -> bool:
     """Whether `variants.resolve` has declared all fields of a project without `[project]` as dynamic."""
-    return "dynamic" in variant.pyproject.get("project", {}) and "project" not in read_toml(
+    return "dynamic" in variant.pyproject.get("project", {}) and "project" not in read_if_valid(
         tree.root / "pyproject.toml"
     )
 
@@ -433,34 +430,15 @@ def _is_outside(inside: str) -> bool:
 
 
 def _ignored(names: Collection[str], pyproject: Mapping[str, Any], tree: SourceTree) -> Iterator[str]:
-    """Ignored files that a backend would pack: modules of the wheel's packages, and files in its tables.
-
-    Then ignored packages next to them. Setuptools finds packages automatically.
-    """
+    """Ignored files in the packages of a wheel and next to them: modules, and files in the backend's tables."""
     folders = _package_folders(names, tree)
+    roots = {folder.removesuffix(package) for package, folder in folders.items()}
     patterns = [each.replace("**/", "*").strip("/") for each in texts(pyproject.get("tool", {}))]
-
-    def named(*paths: str) -> bool:
-        return any(fnmatch.fnmatchcase(path, text) for text in patterns for path in paths)
-
-    for path in tree.ignored(folders.values()):
-        for package, folder in folders.items():
-            inside = path.removeprefix(folder)
-            if inside == path or f"{package}{inside}" in names:
-                continue
-            if path.endswith((".py", ".pyi")) or named(path, inside):
-                yield path
-    stated = table(pyproject, "tool", "setuptools").get("packages", {})
-    looks = (
-        backend_of(pyproject) is Backend.SETUPTOOLS
-        and isinstance(stated, Mapping)
-        and "include" not in table(stated, "find")
-    )
-    for root in sorted({folder.removesuffix(package) for package, folder in folders.items()}):
-        for init in sorted((tree.root / root).glob("*/__init__.py")):
-            folder = f"{root}{init.parent.name}"
-            if not tree.under(folder) and ((looks and root) or named(init.parent.name, folder)):
-                yield f"{folder}/__init__.py"
+    for path in tree.ignored(sorted({*folders.values(), *filter(None, roots)})):
+        insides = {path.removeprefix(each) for each in (*roots, *folders.values())}
+        named = any(fnmatch.fnmatchcase(each, text) for text in patterns for each in insides)
+        if insides.isdisjoint(names) and (named or path.endswith((".py", ".pyi"))):
+            yield path
 
 
 def _package_folders(names: Iterable[str], tree: SourceTree) -> dict[str, str]:
@@ -539,43 +517,3 @@ def _is_excluded(variant: BuildVariant, inside: str) -> bool:
     targets = [each.rstrip("/") for each in variant.force_include.values()]
     forced = any(inside == each or inside.startswith(each + "/") for each in targets)
     return not forced and matches(variant.exclude, inside)
-
-
-def _write_sdist_again(sdist: Path, *, without: Collection[str]) -> None:
-    """Write the same members without users, times of files and of the compression, and hard links; few backends do this.
-
-    `without` are files of the project that are removed: some backends take files from git's history.
-    """
-    with tempfile.TemporaryFile(dir=sdist.parent) as unpacked:
-        with gzip.open(sdist) as packed:
-            shutil.copyfileobj(packed, unpacked, 1 << 20)
-        unpacked.seek(0)
-        with (
-            tarfile.open(fileobj=unpacked, mode="r:") as old,
-            sdist.open("wb") as file,
-            gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=_epoch()) as zipped,
-            tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as new,
-        ):
-            for member in sorted(old.getmembers(), key=lambda each: each.name):
-                if member.name.partition("/")[2] in without:
-                    continue
-                linked = old.getmember(member.linkname) if member.islnk() else member
-                content = old.extractfile(linked) if linked.isreg() else None
-                new.addfile(_anonymous(member, linked), content)
-
-
-def _anonymous(member: tarfile.TarInfo, linked: tarfile.TarInfo) -> tarfile.TarInfo:
-    """The member without properties of this machine; a hard link becomes a copy of its target."""
-    if member is not linked:
-        member.type, member.size, member.linkname = linked.type, linked.size, ""
-        member.mode = linked.mode
-    member.uid = member.gid = 0
-    member.uname = member.gname = ""
-    member.mtime = _epoch()
-    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
-    member.pax_headers = {}
-    return member
-
-
-def _epoch() -> int:
-    return int(os.environ.get("SOURCE_DATE_EPOCH", DEFAULT_EPOCH))

@@ -22,12 +22,11 @@ from typing import IO, Any
 from publish_all._build_system import backend_of
 from publish_all._own_files import replace_open
 from publish_all.builders import worker_protocol
-from publish_all.builders.backend_hooks import backend_version, call_hook
+from publish_all.builders.backend_hooks import backend_version, call_hook, warnings_heard
 from publish_all.builders.backend_versions import refuse_old_backend
-from publish_all.builders.backend_warnings import warnings_heard
 from publish_all.builders.build_plan import distributions_of
 from publish_all.builders.builder import BuildRequest, BuildResult
-from publish_all.builders.deflate import DeflateCache, is_asked
+from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.builders.staged_builder import IN_PROCESS, StagedBuilder, described, extra_requires
@@ -39,10 +38,6 @@ from publish_all.summaries import BuiltFile
 from publish_all.variants.variant import BuildVariant
 
 _ZLIB_NG = "this Python compresses with zlib-ng: the files have the same content as elsewhere, but not the same bytes"
-_NOT_ASKED = (
-    "this Python writes archives in an unknown way: each build variant is compressed separately, and "
-    '`compression = "fast"` has no effect'
-)
 _CRLF = "a build on Linux has LF. Add `* text=auto eol=lf` to .gitattributes, commit it, and clone again"
 
 
@@ -126,7 +121,7 @@ def build_all(
     if hasattr(zlib, "ZLIBNG_VERSION"):  # CPython from 3.14 on Windows, some Linux
         listener(Note(message=_ZLIB_NG))
     tree = SourceTree(request.root, leave_out=leave_out)
-    deflate = _deflate_cache(request, listener)
+    deflate = _deflate_cache(request)
     builder = _staged_builder(tree, workspace, deflate, listener)
     found: list[BuiltFile] = []
     for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
@@ -192,14 +187,12 @@ def _staged_builder(
     return StagedBuilder(Stages(tree, workspace / "stages"), deflate=deflate, listener=listener)
 
 
-def _deflate_cache(request: BuildRequest, listener: Listener) -> DeflateCache | None:
+def _deflate_cache(request: BuildRequest) -> DeflateCache | None:
     """For backends that are called in this process; None where all have their own."""
     if os.environ.get("PUBLISH_ALL_BUILD") == "stage":
         return None
     if not any(backend_of(each.pyproject) in IN_PROCESS for each in request.variants):
         return None
-    if not is_asked():
-        listener(Note(message=_NOT_ASKED))
     return DeflateCache(request.compression)
 
 

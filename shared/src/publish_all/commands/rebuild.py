@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from publish_all._temporary import temporary_folder
+from publish_all.builders.build_environment import BuildWheel, standard_builds
 from publish_all.builders.builder import BuildRequest, BuildResult, BuildSettings
 from publish_all.builders.compare import first_content_difference, first_difference
 from publish_all.builders.run import build
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
-from publish_all.builders.standard_build import BuildWheel, standard_builds
 from publish_all.commands.context import Runtime
 from publish_all.diagnoses import NOT_REBUILT, Diagnosis
 from publish_all.distributions.distribution import Distribution, DistributionKind

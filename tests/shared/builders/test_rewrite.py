@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from publish_all.builders.retag import retagged
+from publish_all.builders.rewrite import retagged
 from publish_all.errors import BuildError
 from publish_all.variants.variant import PlatformWheel, WheelTag
 

@@ -1,18 +1,24 @@
-"""Changes the tag of a built wheel, as `wheel tags` does: its name, WHEEL and RECORD change."""
+"""Writes archives again: a wheel with another tag, as `wheel tags` does, and an sdist without properties of this machine."""
 
 from __future__ import annotations
 
 import base64
 import copy
 import csv
+import gzip
 import hashlib
 import io
+import os
 import re
 import shutil
+import tarfile
+import tempfile
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 
 from publish_all._own_files import replace_open
+from publish_all.builders.stage import DEFAULT_EPOCH
 from publish_all.errors import BuildError
 from publish_all.variants.variant import PlatformWheel, WheelTag
 
@@ -99,3 +105,43 @@ def _recorded(record: str, name: str, content: bytes) -> bytes:
     for row in csv.reader(io.StringIO(record)):
         writer.writerow([name, f"sha256={digest}", len(content)] if row and row[0] == name else row)
     return written.getvalue().encode()
+
+
+def write_sdist_again(sdist: Path, *, without: Collection[str]) -> None:
+    """Write the same members without users, times of files and of the compression, and hard links; few backends do this.
+
+    `without` are files of the project that are removed: some backends take files from git's history.
+    """
+    with tempfile.TemporaryFile(dir=sdist.parent) as unpacked:
+        with gzip.open(sdist) as packed:
+            shutil.copyfileobj(packed, unpacked, 1 << 20)
+        unpacked.seek(0)
+        with (
+            tarfile.open(fileobj=unpacked, mode="r:") as old,
+            sdist.open("wb") as file,
+            gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=_epoch()) as zipped,
+            tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as new,
+        ):
+            for member in sorted(old.getmembers(), key=lambda each: each.name):
+                if member.name.partition("/")[2] in without:
+                    continue
+                linked = old.getmember(member.linkname) if member.islnk() else member
+                content = old.extractfile(linked) if linked.isreg() else None
+                new.addfile(_anonymous(member, linked), content)
+
+
+def _anonymous(member: tarfile.TarInfo, linked: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The member without properties of this machine; a hard link becomes a copy of its target."""
+    if member is not linked:
+        member.type, member.size, member.linkname = linked.type, linked.size, ""
+        member.mode = linked.mode
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mtime = _epoch()
+    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+    member.pax_headers = {}
+    return member
+
+
+def _epoch() -> int:
+    return int(os.environ.get("SOURCE_DATE_EPOCH", DEFAULT_EPOCH))
