@@ -63,7 +63,7 @@ def test_a_tag_is_found_whatever_the_order_of_its_parts(make_variant):
 @pytest.mark.parametrize(
     ("tag", "hint"),
     [
-        ("py3-none-macosx_11_0_arm46", f"Did you mean {MAC!r}?"),
+        ("py3-none-macosx_11_0_arm46", f"Configured tags: {LINUX}, {MAC}"),
         ("zzz9-abi9-q", f"Configured tags: {LINUX}, {MAC}"),
         ("nonsense", "Write it as"),
     ],

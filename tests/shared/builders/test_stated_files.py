@@ -90,15 +90,6 @@ def test_all_that_is_missing_is_named_at_once(make_tree, make_variant):
     assert len(caught.value.message.splitlines()) == 3
 
 
-def test_the_hint_names_the_file_in_the_folder_above(make_tree, make_variant):
-    root = make_tree({"README.md": "# Demo\n", "lib/pyproject.toml": ""}) / "lib"
-    with pytest.raises(BuildError) as caught:
-        refuse_missing(SourceTree(root), [make_variant(pyproject())])
-    assert (
-        caught.value.hint == "Link or copy the file from the parent folder: `ln -s ../README.md README.md`."
-    )
-
-
 @pytest.mark.parametrize("backend", ["hatchling", "poetry"])
 def test_a_wheel_alone_has_the_readme_that_lies_above_the_project(make_tree, make_variant, tmp_path, backend):
     root = make_tree({"README.md": "# Above\n", "lib/src/demo/__init__.py": ""}) / "lib"

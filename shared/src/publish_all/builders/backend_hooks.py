@@ -28,7 +28,7 @@ from publish_all._build_system import Backend, backend_name, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, working_directory
 from publish_all.diagnoses import Diagnosis
-from publish_all.errors import BuildError, PublishAllError, VersionError
+from publish_all.errors import BuildError, PublishAllError
 from publish_all.events import Found, Listener
 
 # Modules of backends that set their own date in wheels if they get none, and of backends whose sdists are
@@ -125,20 +125,12 @@ def backend_version(root: Path, pyproject: Mapping[str, Any], *, workspace: Path
 
 
 def hatchling_version(root: Path) -> str:
-    """The version that hatchling gives the project at `root`, normalised. Raises `VersionError`."""
-    from hatchling.metadata.core import ProjectMetadata
-    from hatchling.plugin.manager import PluginManager
+    """The version that hatchling gives the project at `root`, normalised. Raises `BuildError`."""
+    with _translated(traced=False), working_directory(root):
+        from hatchling.metadata.core import ProjectMetadata
+        from hatchling.plugin.manager import PluginManager
 
-    try:
-        with working_directory(root):
-            return ProjectMetadata(str(root), PluginManager()).version
-    except PublishAllError:
-        raise
-    except (Exception, SystemExit) as error:
-        msg = f"hatchling cannot find the version of {root}: {error}"
-        raise VersionError(
-            msg, hint="Check [tool.hatch.version] and the file or plugin that it names."
-        ) from error
+        return ProjectMetadata(str(root), PluginManager()).version
 
 
 @contextlib.contextmanager

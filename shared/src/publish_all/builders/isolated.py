@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from publish_all._own_files import read_own, write_whole
-from publish_all._own_source import install_hint
 from publish_all.builders.installers import Installing
 from publish_all.builders.worker_protocol import ask_worker
 from publish_all.errors import BuildError
@@ -175,12 +174,9 @@ def make_environment(
     # -m added the current folder to the path. If it is the project's, its modules would hide others.
     os.chdir(current)
     os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        from build import BuildException
-        from build.env import DefaultIsolatedEnv
-    except ModuleNotFoundError as error:
-        msg = "the build needs an isolated environment, and the package `build` is not installed"
-        raise BuildError(msg, hint=install_hint("cli")) from error
+    from build import BuildException
+    from build.env import DefaultIsolatedEnv
+
     try:
         Path(folder).mkdir()
         tempfile.tempdir = folder  # older versions of `build` accept no path
@@ -204,6 +200,4 @@ def make_environment(
 def _said(error: subprocess.CalledProcessError) -> str:
     text = b"".join(each if isinstance(each, bytes) else b"" for each in (error.stdout, error.stderr))
     lines = [line for line in text.decode(errors="replace").splitlines() if line.strip()]
-    retries = [line for line in lines if line.startswith("WARNING: Retrying")]
-    lines = [line for line in lines if line not in retries[:-1]]
     return " / ".join(lines[-_SHOWN_LINES:]) or f"exit code {error.returncode}"

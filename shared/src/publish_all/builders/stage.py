@@ -8,7 +8,6 @@ the changes of a build variant, which git does not count as changes. Ignored fil
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -295,7 +294,7 @@ def _place_link(link: Path, target: Path, linked: set[int], *, around: SourceTre
             return
         for each in files:
             if each not in around.links:  # a link to a folder that holds the link never ends
-                _copy(f"{around.root}/{each}", str(target / _rest(each, inside)), linked)
+                _copy_below(around.root, each, target / _rest(each, inside), linked)
 
 
 def _place_outside(meant: Path, target: Path, linked: set[int]) -> None:
@@ -304,7 +303,12 @@ def _place_outside(meant: Path, target: Path, linked: set[int]) -> None:
         return
     for each in SourceTree(meant).files:
         if not (meant / each).is_symlink():
-            _copy(f"{meant}/{each}", f"{target}/{each}", linked)
+            _copy_below(meant, each, target / each, linked)
+
+
+def _copy_below(folder: Path, path: str, target: Path, linked: set[int]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _copy(f"{folder}/{path}", str(target), linked)
 
 
 def _copy(original: str, target: str, linked: set[int]) -> None:
@@ -314,20 +318,14 @@ def _copy(original: str, target: str, linked: set[int]) -> None:
     """
     status = os.stat(original)  # noqa: PTH116 - a Path for each file takes longer than to copy it
     keep_mode(target, status.st_mode)
-    try:
-        if status.st_size >= _HARD_LINK_FROM and status.st_ino not in linked and _hard_link(original, target):
+    # A file that was put there before may be a link, and is not written through.
+    Path(target).unlink(missing_ok=True)
+    if status.st_size >= _HARD_LINK_FROM and status.st_ino not in linked:
+        with contextlib.suppress(OSError):  # another file system, or one without hard links
+            os.link(original, target)
             linked.add(status.st_ino)
             return
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0))
-    except FileExistsError:
-        Path(target).unlink()
-        _copy(original, target, linked)
-        return
-    except FileNotFoundError:
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        _copy(original, target, linked)
-        return
-    with open(handle, "wb") as copied, open(original, "rb") as source:  # noqa: PTH123 - a handle and a string: there is no Path to open
+    with open(target, "xb") as copied, open(original, "rb") as source:  # noqa: PTH123 - strings: there is no Path to open
         shutil.copyfileobj(source, copied, 1 << 20)
     os.chmod(target, 0o755 if status.st_mode & 0o100 else 0o644)  # noqa: PTH101 - a Path for each file takes longer than to copy it
     os.utime(target, (DEFAULT_EPOCH, DEFAULT_EPOCH))
@@ -338,18 +336,6 @@ def _write(target: Path, content: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
     os.utime(target, (DEFAULT_EPOCH, DEFAULT_EPOCH))
-
-
-def _hard_link(original: str, target: str) -> bool:
-    try:
-        os.link(original, target)
-    except FileExistsError:
-        raise
-    except OSError as error:  # another file system, or one without hard links
-        if error.errno == errno.ENOENT:
-            raise
-        return False
-    return True
 
 
 def _set_folder_times(stage: Path) -> None:

@@ -125,13 +125,7 @@ def missing_files(
                 yield f"{each.key}{of_variant}: {each.path} is outside {root}", _OUTSIDE
         elif not (any(each.found(root)) or matches((f"/{each.path}",), *plan())):
             what = f"no file matches {each.path}" if has_magic(each.path) else f"no file {each.path}"
-            above = "/" not in each.path and (root.parent / each.path).is_file()
-            hint = (
-                f"Link or copy the file from the parent folder: `ln -s ../{each.path} {each.path}`."
-                if above
-                else _MISSING
-            )
-            yield f"{each.key}{of_variant}: {what} in {root}", hint
+            yield f"{each.key}{of_variant}: {what} in {root}", _MISSING
 
 
 def selections_without_files(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -84,13 +85,5 @@ def _summarised(key: str, below: Any, above: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    match value:
-        case Mapping():
-            text = "{" + ", ".join(f"{key} = {_shown(each)}" for key, each in value.items()) + "}"
-        case list() | tuple():
-            text = "[" + ", ".join(_shown(each) for each in value) + "]"
-        case bool():
-            text = "true" if value else "false"
-        case _:
-            text = f'"{value}"' if isinstance(value, str) else str(value)
+    text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
