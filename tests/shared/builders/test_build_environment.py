@@ -51,6 +51,12 @@ for name, each in HERE.items():
     each.stated_name = name
 
 
+@pytest.fixture
+def here(monkeypatch):
+    """Only these distributions are installed."""
+    monkeypatch.setattr(build_environment, "installed", HERE.get)
+
+
 @pytest.mark.parametrize(
     "requirements",
     [
@@ -62,8 +68,9 @@ for name, each in HERE.items():
         ["absent; python_version<'3'"],
     ],
 )
+@pytest.mark.usefixtures("here")
 def test_satisfied_requirements(requirements):
-    assert unmet(requirements, lookup=HERE.get) is None
+    assert unmet(requirements) is None
 
 
 @pytest.mark.parametrize(
@@ -77,8 +84,9 @@ def test_satisfied_requirements(requirements):
         ("not a requirement", "'not a requirement', which is not a valid requirement (PEP 508)"),
     ],
 )
+@pytest.mark.usefixtures("here")
 def test_unsatisfied_requirements_are_told(requirement, what):
-    assert unmet(["helper", requirement], lookup=HERE.get) == what
+    assert unmet(["helper", requirement]) == what
 
 
 def test_hatchlings_hooks_have_requirements_too(make_variant):
@@ -114,7 +122,7 @@ def test_hatchlings_hooks_have_requirements_too(make_variant):
 
 
 @pytest.fixture
-def chosen(tmp_path):
+def chosen(tmp_path, here):
     """The interpreter for requirements, with what is told of it; None in place of it where an isolated one is made."""
 
     def chosen(requirements, isolation, environment, **more):
@@ -125,7 +133,6 @@ def chosen(tmp_path):
             settings=settings,
             workspace=tmp_path,
             listener=events.append,
-            lookup=HERE.get,
             **more,
         )
         return found, events
@@ -204,12 +211,12 @@ def test_an_isolated_interpreter_finds_publish_all_and_nothing_else_of_ours(tmp_
 
 
 def test_the_publish_all_that_runs_is_not_fetched_again(monkeypatch):
-    lookup = {"publish-all": Installed("1.5")}.get
-    assert build_environment._wanted(("poetry-core", "publish_all>=1"), lookup)[0] == "poetry-core"
-    assert "publish_all>=1" not in build_environment._wanted(("poetry-core", "publish_all>=1"), lookup)
-    assert "publish_all>=2" in build_environment._wanted(("publish_all>=2",), lookup)
+    monkeypatch.setattr(build_environment, "installed", {"publish-all": Installed("1.5")}.get)
+    assert build_environment._wanted(("poetry-core", "publish_all>=1"))[0] == "poetry-core"
+    assert "publish_all>=1" not in build_environment._wanted(("poetry-core", "publish_all>=1"))
+    assert "publish_all>=2" in build_environment._wanted(("publish_all>=2",))
     place = "git+https://git.corp.example/publish-all@4f1c#subdirectory=shared"
-    assert f"publish-all @ {place}" in build_environment._wanted((f"publish-all @ {place}",), lookup)
+    assert f"publish-all @ {place}" in build_environment._wanted((f"publish-all @ {place}",))
     monkeypatch.setattr(build_environment, "own_url", lambda: place)
-    assert f"publish-all @ {place}" not in build_environment._wanted((f"publish-all @ {place}",), lookup)
-    assert "publish_all>=2" in build_environment._wanted(("publish_all>=2",), lookup)
+    assert f"publish-all @ {place}" not in build_environment._wanted((f"publish-all @ {place}",))
+    assert "publish_all>=2" in build_environment._wanted(("publish_all>=2",))

@@ -33,10 +33,10 @@ A, B = ("a", "x", 0o644, 2020), ("b", "x", 0o644, 2020)
     ("second", "expected"),
     [
         ((A, ("b", "y", 0o644, 2020)), "b has different content"),
-        ((A, ("b", "x", 0o755, 2020)), "b has the mode 644 and 755"),
+        ((A, ("b", "x", 0o755, 2020)), "b has a different mode or time"),
         ((A,), "b is only in the first build"),
         ((A, B, ("c", "", 0o644, 2020)), "c is only in the second build"),
-        ((B, A), "the files are in a different order"),
+        ((B, A), "the files are equal, but are in a different order, or compressed or described differently"),
     ],
 )
 def test_names_the_first_member_that_differs(tmp_path, make, suffix, second, expected):
@@ -47,7 +47,7 @@ def test_names_the_first_member_that_differs(tmp_path, make, suffix, second, exp
 def test_tells_times_and_what_is_outside_of_members(tmp_path):
     one = wheel(tmp_path / "1.whl", A)
     later = wheel(tmp_path / "2.whl", ("a", "x", 0o644, 2021))
-    assert first_difference(one, later) == "a has the time (2020, 1, 1, 0, 0, 0) and (2021, 1, 1, 0, 0, 0)"
+    assert first_difference(one, later) == "a has a different mode or time"
     with zipfile.ZipFile(tmp_path / "3.whl", "w") as opened:
         opened.comment = b"other"
         info = zipfile.ZipInfo("a", (2020, 1, 1, 0, 0, 0))

@@ -17,7 +17,7 @@ import sys
 import traceback
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
@@ -85,14 +85,6 @@ def writes_same_sdists(pyproject: Mapping[str, Any]) -> bool:
 
 def _module(pyproject: Mapping[str, Any]) -> str:
     return backend_name(pyproject).partition(".")[0]
-
-
-def requirements_of_hooks(
-    folder: Path, pyproject: Mapping[str, Any], kinds: Sequence[str]
-) -> tuple[str, ...]:
-    """The requirements from the backend's `get_requires_for_build_*` hooks for a project."""
-    wanted = (call_hook(folder, pyproject, f"get_requires_for_build_{kind}") for kind in kinds)
-    return tuple(dict.fromkeys(text for each in wanted for text in each))
 
 
 def metadata_of(

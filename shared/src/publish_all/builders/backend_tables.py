@@ -143,11 +143,6 @@ def named_though_ignored(tree: SourceTree, pyproject: Mapping[str, Any]) -> Iter
         yield from (each for each in tree.ignored(["."]) if matches(patterns, each))
 
 
-def is_renamed(variant: BuildVariant) -> bool:
-    """Whether the backend would search for another package than under the base's name."""
-    return canonicalize_name(variant.project) != canonicalize_name(variant.selection_name)
-
-
 def pinned(variant: BuildVariant, root: Path) -> Table:
     """A deep copy of the variant's pyproject in which the default selection of the base's name is explicit.
 
@@ -155,7 +150,7 @@ def pinned(variant: BuildVariant, root: Path) -> Table:
     name is the base's, if the selection is explicit, and for backends that do not use the name.
     """
     pyproject = copy.deepcopy(dict(variant.pyproject))
-    if not is_renamed(variant):
+    if canonicalize_name(variant.project) == canonicalize_name(variant.selection_name):
         return pyproject
     backend = backend_of(pyproject)
     module = _module_name(variant.selection_name)

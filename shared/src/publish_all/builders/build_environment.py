@@ -10,7 +10,7 @@ import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -40,7 +40,6 @@ _INTERPRETER_SETTINGS = (
     "PYTHONEXECUTABLE",
     "PYTHONPLATLIBDIR",
 )
-Lookup: TypeAlias = Callable[[str], importlib.metadata.Distribution | None]
 _MAKING = threading.Lock()
 """Members of a workspace that need the same environment wait for the one that makes it."""
 
@@ -57,6 +56,16 @@ class Interpreter(NamedTuple):
     dropped: tuple[str, ...] = ()
     installed: tuple[str, ...] = ()
 
+    def ask(self, question: Mapping[str, Any], *, workspace: Path, listener: Listener) -> Any:
+        """The answer of a new worker that it runs (see `ask_worker`)."""
+        return ask_worker(
+            question,
+            executable=self.executable,
+            environment=self.environment,
+            workspace=workspace,
+            listener=listener,
+        )
+
 
 def installed(name: str) -> importlib.metadata.Distribution | None:
     """The distribution of this interpreter, None where there is none."""
@@ -66,13 +75,13 @@ def installed(name: str) -> importlib.metadata.Distribution | None:
         return None
 
 
-def unmet(requirements: Iterable[str], *, lookup: Lookup = installed) -> str | None:
+def unmet(requirements: Iterable[str]) -> str | None:
     """The first requirement (or dependency of one) that is not satisfied here, in words; None if all are satisfied."""
-    return next((problem for problem, _ in _closure(requirements, lookup) if problem), None)
+    return next((problem for problem, _ in _closure(requirements) if problem), None)
 
 
 def _closure(
-    requirements: Iterable[str], lookup: Lookup
+    requirements: Iterable[str],
 ) -> Iterator[tuple[str | None, importlib.metadata.Distribution | None]]:
     """The problem with each requirement (None: no problem) and the installed distribution, including dependencies."""
     pending = [(text, "") for text in requirements]
@@ -89,7 +98,7 @@ def _closure(
             continue
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
             continue
-        found = lookup(requirement.name)
+        found = installed(requirement.name)
         yield _problem(requirement, found), found
         if found is not None:
             for each in ("", *requirement.extras):
@@ -139,7 +148,6 @@ def interpreter_for(
     more: Callable[[Interpreter], Sequence[str]] = lambda _: (),
     of_host: bool = False,
     root: Path | None = None,
-    lookup: Lookup = installed,
 ) -> Interpreter:
     """The interpreter of an isolated environment, or the current one. The listener gets the choice and the reason.
 
@@ -157,14 +165,14 @@ def interpreter_for(
     if settings.isolation is Isolation.NEVER or (of_host and settings.isolation is Isolation.HOST):
         path = _with_scripts(kept, sysconfig.get_path("scripts"))
         current = Interpreter(sys.executable, path, passed.dropped)
-        missing = unmet(requirements, lookup=lookup)
+        missing = unmet(requirements)
         added = () if missing else tuple(more(current))
-        missing = missing or unmet(added, lookup=lookup)
+        missing = missing or unmet(added)
         if missing is None:
             requirements = (*requirements, *added)
             has = ", ".join(requirements) or "all requirements"
             listener(EnvironmentChosen(isolated=False, reason=f"with {has}", dropped=passed.dropped))
-            return current._replace(installed=_versions(requirements, lookup))
+            return current._replace(installed=_versions(requirements))
         if settings.isolation is Isolation.NEVER:
             msg = f"the build needs {missing}, and --no-isolation uses only packages that are installed here"
             raise BuildError(msg, hint="Install it in this environment, or build without --no-isolation.")
@@ -176,7 +184,7 @@ def interpreter_for(
     def isolated(wanted: Sequence[str]) -> Interpreter:
         with _MAKING:
             made = isolated_environment(
-                _wanted(wanted, lookup),
+                _wanted(wanted),
                 cache=folders.cache / "build-environments" if folders is not None and folders.cache else None,
                 refresh=settings.refresh,
                 since=settings.since,
@@ -203,14 +211,14 @@ def interpreter_for(
     return found
 
 
-def _versions(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
-    found = (each for _, each in _closure(requirements, lookup) if each is not None)
+def _versions(requirements: Sequence[str]) -> tuple[str, ...]:
+    found = (each for _, each in _closure(requirements) if each is not None)
     return tuple(sorted({f"{each.metadata['Name']}=={each.version}" for each in found}))
 
 
-def _wanted(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
+def _wanted(requirements: Sequence[str]) -> tuple[str, ...]:
     """The requirements to install, without publish-all if the running one satisfies them."""
-    ours = lookup(_OURS)
+    ours = installed(_OURS)
     wanted = []
     for text in requirements:
         requirement = Requirement(text)
@@ -287,13 +295,7 @@ def standard_builds(*, settings: BuildSettings, workspace: Path, listener: Liste
             "hook": hook,
         }
         try:
-            return ask_worker(
-                {**question, "arguments": arguments},
-                executable=interpreter.executable,
-                environment=interpreter.environment,
-                workspace=place,
-                listener=listener,
-            )
+            return interpreter.ask({**question, "arguments": arguments}, workspace=place, listener=listener)
         except BuildError as error:
             raise BuildError(f"the build backend failed: {error.message}", hint=error.hint) from error
 

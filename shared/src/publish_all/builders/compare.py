@@ -41,13 +41,9 @@ def first_difference(first: Path, second: Path) -> str | None:
         mine, its = one[name], other[name]
         if mine.sha256 != its.sha256:
             return f"{name} has different content"
-        if mine.mode != its.mode:
-            return f"{name} has the mode {mine.mode:o} and {its.mode:o}"
-        if mine.time != its.time:
-            return f"{name} has the time {mine.time} and {its.time}"
-    if list(one) != list(other):
-        return "the files are in a different order"
-    return "the files are equal, but are compressed or described differently"
+        if mine != its:
+            return f"{name} has a different mode or time"
+    return "the files are equal, but are in a different order, or compressed or described differently"
 
 
 def first_content_difference(wheel: Path, rebuilt: Path) -> str | None:

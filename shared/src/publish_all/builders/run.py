@@ -23,7 +23,7 @@ from publish_all.builders.builder import BuildRequest, BuildResult, BuildSetting
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import refuse_missing
 from publish_all.builders.variables import not_passed
-from publish_all.builders.worker_protocol import ask_worker, value_of
+from publish_all.builders.worker_protocol import value_of
 from publish_all.config.load import read_toml
 from publish_all.config.model import Compression, Isolation
 from publish_all.errors import BuildError, VersionError
@@ -146,19 +146,13 @@ class _Worker(NamedTuple):
         return of_setuptools and any(Version(each) >= _HAS_BDIST_WHEEL for each in versions)
 
     def ask(self, interpreter: Interpreter, **question: Any) -> Any:
+        basic = {
+            "request": self.request,
+            "leave_out": self.leave_out,
+            "temporary": [self.request.output],
+        }
         try:
-            return ask_worker(
-                {
-                    "request": self.request,
-                    "leave_out": self.leave_out,
-                    "temporary": [self.request.output],
-                    **question,
-                },
-                executable=interpreter.executable,
-                environment=interpreter.environment,
-                workspace=self.workspace,
-                listener=self.listener,
-            )
+            return interpreter.ask({**basic, **question}, workspace=self.workspace, listener=self.listener)
         except BuildError as error:
             raise BuildError(error.message + not_passed(interpreter.dropped), hint=error.hint) from error
 

@@ -171,11 +171,12 @@ class SourceTree:
             return ()
         asked = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *present)
         listed = filter(None, self._git(*asked).stdout.split("\0"))
-        return tuple(sorted(each for each in listed if not self._is_made_again(each)))
-
-    def _is_made_again(self, path: str) -> bool:
-        folders = PurePosixPath(path).parents
-        return path.endswith(_COMPILED) or any(_is_made(self.root / each, at_root=False) for each in folders)
+        return tuple(
+            each
+            for each in sorted(listed)
+            if not each.endswith(_COMPILED)
+            and not any(_is_made(self.root / folder, at_root=False) for folder in PurePosixPath(each).parents)
+        )
 
     def _is_output(self, path: str) -> bool:
         """Whether a file was written by an earlier build."""
@@ -188,7 +189,7 @@ class SourceTree:
             return True
         first, _, rest = path.partition("/")
         if first == "build" and rest.startswith(("lib/", "lib.", "bdist.", "temp.")):
-            return self._has_setuptools_build
+            return not (self.root / "build" / "__init__.py").is_file()  # not a package with that name
         return any(
             each.endswith(".egg-info")
             and (self.root / path[: path.index(each) + len(each)] / "PKG-INFO").is_file()
@@ -198,11 +199,6 @@ class SourceTree:
     def _is_put_out(self, path: Path) -> bool:
         """Whether it is in a folder that only contains output."""
         return any(each in path.parents and not self.root.is_relative_to(each) for each in self.leave_out)
-
-    @cached_property
-    def _has_setuptools_build(self) -> bool:
-        """Whether `build/` is setuptools' own folder, not a package with that name."""
-        return not (self.root / "build" / "__init__.py").is_file()
 
     def _git(self, *arguments: str, within: str = "") -> Completed:
         try:

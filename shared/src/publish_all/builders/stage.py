@@ -29,6 +29,7 @@ from publish_all.variants.variant import BuildVariant
 _HARD_LINK_FROM = 1 << 20
 # 2020-02-02, hatchling's date: every stage has the same times, so that backends which record them reproduce.
 DEFAULT_EPOCH = 1580601600
+_AT_ONCE = 200  # paths, which fit into a command line on every system
 _LONG = 600.0  # seconds, for repositories of very many files
 
 
@@ -111,9 +112,8 @@ class Stages:
         _place_all(self.tree, plan, project, around=self._around, as_links=links, solid=solid)
         if self._below:
             outside = {each: each for each in self._around.files if not each.startswith(self._below)}
-            if not (
-                git or _leads_out(variant)
-            ):  # then only the files that hatchling searches in the folders above
+            leads_out = variant is None or any("../" in each for each in texts(variant.pyproject))
+            if not (git or leads_out):  # then only the files that hatchling searches in the folders above
                 outside = {each: each for each in outside if each.endswith(".gitignore")}
             _place_all(self._around, outside, stage, around=self._around, as_links=True)
         for path, content in (changed or {}).items():
@@ -126,13 +126,9 @@ class Stages:
                 if mine and os.path.lexists(self.tree.top / each):  # what the user deleted stays deleted
                     other.add(each)
             link_repository(self._around, stage, self._folder / str(self._count), other=other)
-        _set_folder_times(stage)
+        for folder, _, _ in os.walk(stage, topdown=False):
+            os.utime(folder, (DEFAULT_EPOCH, DEFAULT_EPOCH))
         return project
-
-
-def _leads_out(variant: BuildVariant | None) -> bool:
-    """Whether the configuration may name files outside of the project."""
-    return variant is None or any("../" in each for each in texts(variant.pyproject))
 
 
 @contextlib.contextmanager
@@ -338,11 +334,6 @@ def _write(target: Path, content: bytes) -> None:
     os.utime(target, (DEFAULT_EPOCH, DEFAULT_EPOCH))
 
 
-def _set_folder_times(stage: Path) -> None:
-    for folder, _, _ in os.walk(stage, topdown=False):
-        os.utime(folder, (DEFAULT_EPOCH, DEFAULT_EPOCH))
-
-
 def link_repository(tree: SourceTree, stage: Path, place: Path, *, other: Collection[str]) -> None:
     """Add git's data to `stage`, a copy of the repository `tree`, and to its submodules.
 
@@ -389,15 +380,11 @@ def _link(source: Path, stage: Path, data: Path, other: Collection[str]) -> None
     present = [each for each in other if os.path.lexists(stage / each)]
     missing = [each for each in other if not os.path.lexists(stage / each)]
     for option, paths in (("--assume-unchanged", present), ("--skip-worktree", missing)):
-        for some in _in_parts(sorted(paths)):
-            _git(stage, "update-index", option, "--", *some)
+        names = sorted(paths)
+        for start in range(0, len(names), _AT_ONCE):
+            _git(stage, "update-index", option, "--", *names[start : start + _AT_ONCE])
     # The index has the times of the user's files. This compares contents once instead of for every git command.
     ask_git("update-index", "-q", "--refresh", cwd=stage, environment=os.environ, timeout=_LONG)
-
-
-def _in_parts(paths: list[str]) -> list[list[str]]:
-    """Batches that fit into a command line on every system."""
-    return [paths[start : start + 200] for start in range(0, len(paths), 200)]
 
 
 def _git(folder: Path, *arguments: str) -> Completed:

@@ -27,7 +27,6 @@ from publish_all._toml import loads, read_if_valid, table
 from publish_all.builders.backend_hooks import (
     call_hook,
     metadata_of,
-    requirements_of_hooks,
     writes_same_sdists,
 )
 from publish_all.builders.backend_tables import (
@@ -75,7 +74,9 @@ _FILE_FINDER = re.compile(r"setuptools[-_.]?(scm|git)\b", re.IGNORECASE)
 def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) -> tuple[str, ...]:
     """The requirements from the backend's `get_requires_for_build_*` hooks for the variant."""
     stage = _Stage.of(variant, stages, metadata_elsewhere=True)
-    return requirements_of_hooks(stage.folder, stage.pyproject, kinds)
+    hooks = (f"get_requires_for_build_{kind}" for kind in kinds)
+    wanted = (call_hook(stage.folder, stage.pyproject, hook) for hook in hooks)
+    return tuple(dict.fromkeys(text for each in wanted for text in each))
 
 
 class _OtherVersion(Exception):  # noqa: N818 - not an error: another way is tried
