@@ -49,7 +49,6 @@ def isolated(tmp_path):
                 settings=BuildSettings(os.environ, refresh=refresh, since=since, folders=folders(tmp_path)),
                 workspace=workspace,
                 listener=(events if events is not None else []).append,
-                lookup=lambda _: None,
             )
 
     return isolated

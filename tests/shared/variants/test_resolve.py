@@ -1,10 +1,12 @@
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from publish_all.config.model import ProjectConfig, VariantConfig, VersionConfig, VersionSource, WheelConfig
 from publish_all.config.parse import parse_project
 from publish_all.errors import ConfigurationError, UsageError
+from publish_all.variants import resolve
 from publish_all.variants.resolve import resolve_variants
 
 ROOT = Path("project")
@@ -23,7 +25,7 @@ POETRY_FILE = {"tool": {"poetry": {"name": "kindling-synapse", "version": "0.9",
 
 
 def reading(**files):
-    """What `read` gives for these files, named without extension."""
+    """What `read_toml` gives for these files, named without extension."""
     contents = {ROOT / f"{name}.toml": content for name, content in files.items()}
 
     def read(path):
@@ -49,7 +51,8 @@ def config(*variants, pyproject=BASE, defaults=None, source=VersionSource.PROJEC
 
 
 def resolved(*variants, version="1.0", read=NO_FILES, only=(), base=False, **more):
-    return resolve_variants(config(*variants, **more), version=version, only=only, base=base, read=read)
+    with mock.patch.object(resolve, "read_toml", read):
+        return resolve_variants(config(*variants, **more), version=version, only=only, base=base)
 
 
 def variant(key="x", /, **more):
@@ -211,7 +214,7 @@ def test_one_variant_can_be_asked_for():
     ("variants", "message", "hint"),
     [
         (("synapse",), "did you mean 'synapse'?", "There are: synapse"),
-        ((), "pyproject.toml configures none", "Add a table [tool.publish-all.variants.NAME]."),
+        ((), "no build variant", "Add a table [tool.publish-all.variants.NAME] to pyproject.toml."),
     ],
 )
 def test_an_unknown_name_is_a_usage_error_with_the_nearest(variants, message, hint):
@@ -347,7 +350,5 @@ def test_a_variant_whose_name_makes_no_valid_distribution_name_is_named_in_the_e
     with pytest.raises(
         ConfigurationError, match=r"variants\.c\+\+: 'demo-c\+\+' is not a valid distribution name"
     ) as caught:
-        resolve_variants(
-            config, version="1", read=lambda path: (_ for _ in ()).throw(FileNotFoundError(path))
-        )
+        resolve_variants(config, version="1")
     assert "`name`" in caught.value.hint

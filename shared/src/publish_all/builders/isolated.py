@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +57,6 @@ def isolated_environment(
     environment: Mapping[str, str],
     workspace: Path,
     listener: Listener,
-    clock: Callable[[], float] = time.time,
 ) -> MadeEnvironment:
     """An environment with the requirements: one of the last 24 hours from the `cache`, or a new one.
 
@@ -85,14 +84,14 @@ def isolated_environment(
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return MadeEnvironment(str(answer["executable"]), tuple(answer["installed"]), clock())
+        return MadeEnvironment(str(answer["executable"]), tuple(answer["installed"]), time.time())
 
     home = _home(cache, requirements, how) if cache is not None else None
     if home is None:
         return make(workspace / f"environment-{uuid.uuid4().hex}")
     known = _known(home)
     usable = known is not None and (not refresh or known.made >= since)
-    if known is not None and usable and 0 <= clock() - known.made < LASTS:
+    if known is not None and usable and 0 <= time.time() - known.made < LASTS:
         return _used(known, home)
     try:
         # A cached folder that is not writable may be part of an image, or belong to another user.
@@ -108,7 +107,7 @@ def isolated_environment(
         return _used(known, home)
     if home in Path(made.executable).parents:
         write_whole(home / _CURRENT, json.dumps(made._asdict()).encode())
-        _clean(home, Path(made.executable), clock())
+        _clean(home, Path(made.executable), time.time())
     return made
 
 

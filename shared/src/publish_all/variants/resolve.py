@@ -1,4 +1,4 @@
-"""From the configuration to the build variants and their pyproject.toml. Pure, except `read` and setup.cfg.
+"""From the configuration to the build variants and their pyproject.toml. Reads the files that the configuration names, and setup.cfg.
 
 In this order: our pyproject, then the variant's `pyproject` (replaces it) or `overlay` (merged over
 it), then `variant-defaults`, then the variant's own keys.
@@ -6,9 +6,9 @@ it), then `variant-defaults`, then the variant's own keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from packaging.utils import canonicalize_name, canonicalize_version
 from packaging.version import InvalidVersion, Version
@@ -28,7 +28,6 @@ from publish_all.variants.setup_files import (
 )
 from publish_all.variants.variant import BuildVariant, PlatformWheel, WheelTag
 
-Read: TypeAlias = Callable[[Path], Mapping[str, Any]]
 _ROOT = "tool.publish-all"
 _DEFAULTS = f"{_ROOT}.variant-defaults"
 
@@ -41,7 +40,6 @@ def resolve_variants(
     only: Sequence[str] = (),
     base: bool = False,
     pins: dependencies.Pins = lambda _: None,
-    read: Read = read_toml,
 ) -> tuple[BuildVariant, ...]:
     """The build variants of a project, in the order of the configuration, the project itself first if it is one.
 
@@ -51,8 +49,8 @@ def resolve_variants(
     Raises `UsageError` for an unknown name in `only` and `ConfigurationError` for what can't be resolved.
     """
     _check_names(config, only)
-    own = dependencies.pinned(_own_pyproject(config, read), pins)
-    resolver = _Resolver(config, version, from_backend, own, read, pins)
+    own = dependencies.pinned(_own_pyproject(config), pins)
+    resolver = _Resolver(config, version, from_backend, own, pins)
     wanted = [each for name, each in config.variants.items() if not only or name in only]
     found = [resolver.variant(each) for each in wanted]
     if base or ((config.include_base or not config.variants) and not only):
@@ -80,7 +78,6 @@ class _Resolver(NamedTuple):
     version: str
     from_backend: bool
     pyproject: Table
-    read: Read
     pins: dependencies.Pins
 
     def base(self) -> BuildVariant:
@@ -167,7 +164,7 @@ class _Resolver(NamedTuple):
             msg = f"{where}.pyproject: {path} has neither a [project] nor a [tool.poetry] table, so it is not a full pyproject.toml"
             raise ConfigurationError(msg, hint="To change parts of the project's own file, use `overlay`.")
         result = overlay.without_ours(content)
-        if beside := _hatch_file(self.config, self.read):
+        if beside := _hatch_file(self.config):
             tool = result.setdefault("tool", {})
             tool["hatch"] = merged(beside, tool.get("hatch", {}))
         if "build-system" not in result and "build-system" in self.pyproject:
@@ -193,7 +190,7 @@ class _Resolver(NamedTuple):
     def _content(self, file: str, where: str) -> tuple[Path, Mapping[str, Any]]:
         path = self.config.root / file
         try:
-            content = self.read(path)
+            content = read_toml(path)
         except FileNotFoundError as error:
             msg = f"{where}: there is no file {path}"
             raise ConfigurationError(msg, hint="Paths are relative to the project's root.") from error
@@ -224,13 +221,13 @@ class _Resolver(NamedTuple):
             ) from error
 
 
-def _own_pyproject(config: ProjectConfig, read: Read) -> Table:
+def _own_pyproject(config: ProjectConfig) -> Table:
     """Ours, with hatch.toml folded in: hatchling lets it replace tables of [tool.hatch], whatever is overlaid."""
     _refuse_other_shapes(config.pyproject, config.root / "pyproject.toml")
     result = overlay.without_ours(config.pyproject)
     if has_metadata_elsewhere(result):
         result = with_metadata_elsewhere(result)
-    beside = _hatch_file(config, read)
+    beside = _hatch_file(config)
     if beside:
         tool = result.setdefault("tool", {})
         tool["hatch"] = {**tool.get("hatch", {}), **beside}
@@ -251,9 +248,9 @@ def _dynamic(pyproject: Table) -> Table | None:
     return pyproject if overlay.static_version_of(pyproject) is None else None
 
 
-def _hatch_file(config: ProjectConfig, read: Read) -> Table:
+def _hatch_file(config: ProjectConfig) -> Table:
     try:
-        return copied(read(config.root / "hatch.toml"))
+        return copied(read_toml(config.root / "hatch.toml"))
     except FileNotFoundError:
         return {}
 
@@ -302,12 +299,11 @@ def _wheels(stated: Mapping[str, Mapping[str, WheelConfig]]) -> tuple[PlatformWh
 
 def _check_names(config: ProjectConfig, only: Sequence[str]) -> None:
     for name in only:
-        if not config.variants:
-            msg = f"there is no build variant {name!r}: {config.root / 'pyproject.toml'} configures none"
-            raise UsageError(msg, hint="Add a table [tool.publish-all.variants.NAME].")
         if name not in config.variants:
             msg = f"there is no build variant {name!r}{did_you_mean(name, config.variants)}"
-            raise UsageError(msg, hint=f"There are: {', '.join(config.variants)}")
+            names = ", ".join(config.variants)
+            add = "Add a table [tool.publish-all.variants.NAME] to pyproject.toml."
+            raise UsageError(msg, hint=f"There are: {names}" if names else add)
 
 
 def _refuse_same_filenames(variants: Sequence[BuildVariant]) -> None:
