@@ -530,6 +530,16 @@ def test_builds_into_the_project_itself(tmp_path: Path, *, in_git: bool) -> None
     assert {"README.md", "demo/core.py", "pyproject.toml"} <= members(sdist)
 
 
+def test_force_include_puts_a_file_into_several_places(project: Path, tmp_path: Path) -> None:
+    forced = {"notebooks": "demo/a", "notebooks/one.ipynb": "demo/b.ipynb", "demo/core.py": "demo/core.py"}
+    sdist, wheel = build_both(project, variant(project, force_include=forced), tmp_path / "out")
+    with zipfile.ZipFile(wheel) as opened:
+        names = opened.namelist()
+    assert {"demo/a/one.ipynb", "demo/a/deep/two.ipynb", "demo/b.ipynb"} <= set(names)
+    assert names.count("demo/core.py") == names.count("demo/b.ipynb") == 1
+    assert_rebuilds(sdist, wheel, tmp_path)
+
+
 def test_force_include_replaces_a_file(project: Path, tmp_path: Path) -> None:
     write(project, {"variants/core.py": "x = 2\n"})
     wanted = variant(project, force_include={"variants/core.py": "demo/core.py"})

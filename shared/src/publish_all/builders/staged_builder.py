@@ -224,16 +224,17 @@ class StagedBuilder:
         inside = {each: path for each, path in files.items() if each not in outside}
         kept, dropped = left_out(variant, inside, plan, forced=sources, outside=outside)
         needed = files_of_metadata(variant.pyproject, tree.root) | needed_by_code(variant.pyproject)
-        if backend_of(variant.pyproject) is Backend.HATCHLING:  # packs them from where they are
-            forced = {source: target for target, source in sources.items()}
-            additions = {source: source for source in forced}
+        forced: dict[str, str] = {}
+        hatchling = backend_of(variant.pyproject) is Backend.HATCHLING
+        for target, source in sources.items():
+            # hatchling packs a file from where it is, to one place.
+            place = source if hatchling and source not in forced else _place_for(target, files)
+            forced[place] = target
+        if hatchling:
             needed |= forced.keys()
-            dropped |= {files[each] for each in sources if files.get(each)}
-        else:
-            forced = {_place_for(target, files): target for target in sources}
-            additions = {place: sources[target] for place, target in forced.items()}
+            dropped |= {files[each] for each in sources if files.get(each)} | forced.keys() & sources.keys()
         return Placed(
-            additions=additions,
+            additions={place: sources[target] for place, target in forced.items()},
             forced=forced,
             dropped=dropped - needed,
             hidden=dropped & needed,
