@@ -241,7 +241,14 @@ def arrange(pyproject: Table, placed: Placed, before: Collection[str]) -> None:
     elif backend is Backend.HATCHLING:
         _arrange_hatchling(pyproject, placed, gone)
     elif backend is Backend.SETUPTOOLS:
-        _drop_empty_packages(pyproject, placed)
+        packages = table(pyproject, "tool", "setuptools").get("packages")
+        if isinstance(packages, list):  # setuptools refuses packages without files
+            folders = {each: each.replace(".", "/") for each in packages}
+            pyproject["tool"]["setuptools"]["packages"] = [
+                each
+                for each, folder in folders.items()
+                if not gone(f"**/{folder}") or matches((f"/{folder}",), *placed.forced.values())
+            ]
         state_package_data(pyproject, placed.forced.values())
 
 
@@ -294,22 +301,6 @@ def _arrange_poetry(pyproject: Table, placed: Placed, gone: Callable[[str], bool
         poetry["exclude"] = [*poetry.get("exclude", []), *map(glob.escape, sorted(placed.hidden))]
     if poetry:
         made_table(pyproject, "tool")["poetry"] = poetry
-
-
-def _drop_empty_packages(pyproject: Table, placed: Placed) -> None:
-    """Remove configured packages whose folders are empty after the variant's exclusions: setuptools refuses them."""
-    packages = table(pyproject, "tool", "setuptools").get("packages")
-    if isinstance(packages, list) and placed.unwanted:
-
-        def has(folder: str, files: Iterable[str]) -> bool:
-            return any(path.startswith(folder) for path in files)
-
-        folders = {each: each.replace(".", "/") + "/" for each in packages}
-        pyproject["tool"]["setuptools"]["packages"] = [
-            each
-            for each, folder in folders.items()
-            if has(folder, (*placed.kept, *placed.forced.values())) or not has(folder, placed.unwanted)
-        ]
 
 
 def state_package_data(pyproject: Table, insides: Iterable[str]) -> None:

@@ -64,7 +64,7 @@ from publish_all.version.toml_text import with_static_version
 
 IN_PROCESS = (Backend.HATCHLING, Backend.POETRY_CORE)
 # https://hatch.pypa.io/latest/config/build/#environment-variables
-_NO_HOOKS = "HATCH_BUILD_NO_HOOKS"
+_WITHOUT_HOOKS = {"HATCH_BUILD_NO_HOOKS": "true"}
 # The most files that a note names.
 _SHOWN = 3
 # Tools that give setuptools the list of tracked files.
@@ -245,30 +245,21 @@ class StagedBuilder:
     def _probe(self, variant: BuildVariant, version: str | None, output: Path) -> Mapping[str, str]:
         """Build once unchanged, to map the files of the wheel to the files of the project."""
         stage = _Stage.of(variant, self._stages, shared=self._shares(variant))
+        stage = stage._replace(variables=_WITHOUT_HOOKS)
         sources = [
             each.relative_to(stage.folder).as_posix() for each in stage.folder.rglob("*") if each.is_file()
         ]
-        with tempfile.TemporaryDirectory(dir=output) as probe, _without_hatch_hooks():
+        with tempfile.TemporaryDirectory(dir=output) as probe:
             wheel = self._ask(stage, variant, "wheel", Path(probe), version)
             return origins(wheel, stage.folder, sources)
 
 
-@contextlib.contextmanager
-def _without_hatch_hooks() -> Iterator[None]:
-    """Build hooks run once for each file that is kept."""
-    before = os.environ.get(_NO_HOOKS)
-    os.environ[_NO_HOOKS] = "true"
-    try:
-        yield
-    finally:
-        os.environ.pop(_NO_HOOKS)
-        if before is not None:
-            os.environ[_NO_HOOKS] = before
-
-
 class _Stage(NamedTuple):
+    """`variables` are for a separate process of the backend."""
+
     folder: Path
     pyproject: Mapping[str, Any]
+    variables: Mapping[str, str] = {}
 
     @classmethod
     def of(
@@ -384,7 +375,7 @@ def _asked_elsewhere(
         return ask_worker(
             question,
             executable=sys.executable,
-            environment=os.environ,
+            environment={**os.environ, **stage.variables},
             workspace=Path(workspace),
             listener=listener,
             own_group=False,
@@ -393,14 +384,13 @@ def _asked_elsewhere(
 
 def described(pyproject: Mapping[str, Any]) -> str:
     """`setuptools 80.1.0`: the first requirement is the backend, by custom."""
-    backend = backend_of(pyproject)
-    names = [backend.value] if backend is not Backend.OTHER else []
-    names += [each.split("[")[0].strip() for each in build_requires(pyproject)[:1]]
-    for name in names:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError, ValueError):
-            plain = "".join(character for character in name if character.isalnum() or character in "-_.")
-            return f"{plain} {importlib.metadata.version(plain)}"
-    return backend_name(pyproject)
+    name = backend_of(pyproject).value
+    if backend_of(pyproject) is Backend.OTHER:
+        name = re.split(r"[^\w.-]", "".join(build_requires(pyproject)[:1]).strip())[0]
+    try:
+        return f"{name} {importlib.metadata.version(name)}"
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return backend_name(pyproject)
 
 
 def origins(wheel: Path, stage: Path, sources: Iterable[str]) -> dict[str, str]:
