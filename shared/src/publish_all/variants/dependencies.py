@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -11,6 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from publish_all._toml import Table, table
+from publish_all.config.reading import did_you_mean
 from publish_all.errors import ConfigurationError
 
 _GIT_URL = re.compile(r"git\+(?P<url>[^#]+?)(?:@(?P<rev>[^/@#]+))?(?:#(?P<fragment>.*))?\Z")
@@ -83,9 +83,9 @@ def excluded(pyproject: Table, names: Sequence[str], *, where: str, must_match: 
         wanted = {canonicalize_name(name)}
         if must_match and not wanted & present:
             _static(pyproject, where)
-            near = difflib.get_close_matches(canonicalize_name(name), sorted(present), n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else "State names of dependencies, without versions."
-            raise ConfigurationError(f"{where}: {name!r} is not a dependency of the project", hint=hint)
+            near = did_you_mean(canonicalize_name(name), sorted(present))
+            msg = f"{where}: {name!r} is not a dependency of the project{near}"
+            raise ConfigurationError(msg, hint="State names of dependencies, without versions.")
         if "dependencies" in project:
             project["dependencies"] = _without(project["dependencies"], wanted)
         if "dependencies" in poetry:
