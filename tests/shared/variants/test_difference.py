@@ -27,7 +27,7 @@ def test_sums_up_lists_by_their_items_and_leaves_out_what_has_a_column():
         "dependencies +c -a",
         "no keywords",
         'license = "MIT"',
-        'force-include {n = "k/n"}',
+        'force-include {"n": "k/n"}',
     )
 
 

@@ -214,7 +214,11 @@ def test_one_variant_can_be_asked_for():
     ("variants", "message", "hint"),
     [
         (("synapse",), "did you mean 'synapse'?", "There are: synapse"),
-        ((), "no build variant", "Add a table [tool.publish-all.variants.NAME] to pyproject.toml."),
+        (
+            (),
+            "there is no build variant 'sinapse'",
+            "Add a table [tool.publish-all.variants.NAME] to pyproject.toml.",
+        ),
     ],
 )
 def test_an_unknown_name_is_a_usage_error_with_the_nearest(variants, message, hint):

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from publish_all.config.folders import Folders
 from publish_all.config.model import Compression, Isolation
@@ -61,14 +61,6 @@ class BuildResult:
     """All files of a request, in the order of its variants and kinds."""
 
     files: tuple[BuiltFile, ...]
-
-
-class Build(Protocol):
-    """Runs a whole request in a build worker."""
-
-    def __call__(
-        self, request: BuildRequest, *, listener: Listener, settings: BuildSettings
-    ) -> BuildResult: ...
 
 
 def notes_once(listener: Listener) -> Callable[[str], None]:
