@@ -226,8 +226,8 @@ def test_files_are_handed_to_another_job_by_a_manifest(make, tmp_path: Path, mon
     build("build", "--manifest", "m.json")
     shutil.copytree(build.dist, publish.dist)
     shutil.copy(build.root / "m.json", publish.root / "m.json")
-    shutil.rmtree(build.root)
     monkeypatch.chdir(publish.root)
+    shutil.rmtree(build.root)
     publish("publish", "--manifest", "m.json", "--variant", "lite")
     assert set(publish.published()) == {each for each in OF_VARIANTS if "lite" in each}
     publish("publish", "--manifest", "m.json")

@@ -132,9 +132,9 @@ def test_what_no_configuration_mentions_costs_less_than_a_millisecond(service, a
     answers, _ = answers_of(None, load=load)
     times = []
     for _ in range(20):
-        started = time.perf_counter()
+        started = time.process_time()
         assert answers.find(service, "me") is None
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     assert min(times) < 0.001
 
 
