@@ -286,7 +286,7 @@ def test_a_manifest_that_is_not_there(make) -> None:
 
 def test_without_a_state_folder_it_publishes_and_says_so(make, monkeypatch, tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("platformdirs.user_state_path", lambda *_, **__: tmp_path / "state")
     checkout = make()
     ended = checkout("publish")
     assert "publishing without a journal" in ended.err

@@ -35,7 +35,8 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-# bash is on every machine that runs these tests; the others are read where they are.
+# bash is on every POSIX machine that runs these tests; the others are read where they are.
+@pytest.mark.posix("shell")
 @pytest.mark.parametrize("shell", [each for each in SCRIPTS if each == "bash" or shutil.which(each)])
 def test_a_shell_accepts_its_script(shell, tmp_path):
     script = tmp_path / "script"
@@ -78,6 +79,7 @@ def test_every_command_and_option_is_offered(typed):
         assert offered(name, "--") >= {f"--{each.name}" for each in load(name).options}
 
 
+@pytest.mark.posix("shell")
 def test_bash_asks_for_what_it_completes(tmp_path):
     source = """
         publish-all() { local IFS=_; printf 'asked:%s\\tWhat for\\nsecond\\t\\n' "$*"; }
