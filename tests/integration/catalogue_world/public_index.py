@@ -27,7 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 from harness.authority import authority
 from oci_fakes.registry import Asked, FakeRegistry
 
-from publish_all.checks.names import look_alike
+from publish_all.checks.metadata import look_alike
 
 HOSTS = ("upload.pypi.org", "pypi.org", "test.pypi.org", "corp.example", "closed.example", "ghcr.io")
 REQUEST_TOKEN = "request-token-of-the-job"

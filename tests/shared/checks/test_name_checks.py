@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.utils import canonicalize_name
 
-from publish_all.checks.names import in_use, look_alike, neighbours, prohibited
+from publish_all.checks.metadata import in_use, look_alike, neighbours, prohibited
 
 
 @pytest.mark.parametrize("name", ["asyncio", "concurrent", "requirements.txt", "Requirements-TXT"])

@@ -91,7 +91,7 @@ def test_a_name_that_no_variable_could_have_is_an_error(trouble, name):
             "kind = 'legasy'",
             "kind: must be one of legacy, oci, directory, github-release, not 'legasy'; did you mean 'legacy'?",
         ),
-        ("attestations = true", "attestations: must be a string, not true"),
+        ("attestations = true", "attestations: must be one of auto, always, never, not true"),
         ("attestations = 'on'", "attestations: must be one of auto, always, never, not 'on'"),
         ("trusted-publishing = 'alway'", "not 'alway'; did you mean 'always'?"),
         ("username = ''", "username: must not be empty"),

@@ -15,7 +15,7 @@ from publish_all import diagnoses as known
 from publish_all._git import repository_root
 from publish_all._http_errors import HttpError
 from publish_all._toml import table
-from publish_all.checks.names import in_use, neighbours, prohibited, too_similar
+from publish_all.checks.metadata import in_use, neighbours, prohibited, too_similar
 from publish_all.checks.publish_jobs import PublishJob, gitlab_line, publish_jobs
 from publish_all.commands.destinations import Connection
 from publish_all.commands.files import PublishOptions

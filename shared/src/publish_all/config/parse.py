@@ -39,7 +39,6 @@ from publish_all.config.reading import (
     flag,
     items,
     mapping,
-    member,
     table,
     text,
     texts,
@@ -174,8 +173,8 @@ REPOSITORY = (
         type='`"OWNER/REPOSITORY"`',
         default="`GITHUB_REPOSITORY`, else the git remote `origin`",
     ),
-    Key("attestations", member(When), "whether to upload attestations (PEP 740)"),
-    Key("trusted-publishing", member(When), "whether to get a token with the identity of the CI job"),
+    Key("attestations", choice(*When), "whether to upload attestations (PEP 740)"),
+    Key("trusted-publishing", choice(*When), "whether to get a token with the identity of the CI job"),
     Key(
         "audience",
         text(rules.not_empty),
@@ -226,7 +225,7 @@ def _tag_prefix_problem(prefix: str) -> str | None:
 VERSION = (
     Key(
         "source",
-        member(VersionSource),
+        choice(*VersionSource),
         "project: the static version, or else the version that the build backend computes; git: the tag; "
         "attribute: `__version__` in `path`",
     ),
@@ -273,7 +272,7 @@ WORKSPACE = (
     Key("exclude", texts(rules.target_problem), "folders that are not members", type="list of paths"),
     Key(
         "pin",
-        member(Pin),
+        choice(*Pin),
         "the version that a distribution requires of another member, if the dependency has none. For core 1.4.0: "
         "compatible writes `core>=1.4,<2` (below 1.0: `core>=0.4,<0.5`), exact `core==1.4.0`, none `core`",
     ),
@@ -350,7 +349,7 @@ PROJECT = (
     ),
     Key(
         "compression",
-        member(Compression),
+        choice(*Compression),
         "how wheels and sdists of hatchling and poetry-core are compressed. `default`: wheels are byte for byte "
         "those of the backend; sdists of build variants have the same tar in another gzip stream, one to seven "
         "percent larger. `fast`: much faster, for files a few percent larger; needs the extra `publish-all[fast]`",

@@ -116,10 +116,9 @@ Reader: TypeAlias = Callable[[Value], Any]
 
 def text(check: Check | None = None) -> Reader:
     def read(found: Value) -> str | None:
-        if not isinstance(found.value, str):
-            trouble: str | None = f"must be a string, not {describe(found.value)}"
-        else:
-            trouble = check(found.value) if check is not None else None
+        trouble = f"must be a string, not {describe(found.value)}"
+        if isinstance(found.value, str):
+            trouble = (check(found.value) if check is not None else None) or ""
         if trouble:
             found.add(trouble)
         return found.value if not trouble else None
@@ -147,20 +146,15 @@ class Choice:
     def __call__(self, found: Value) -> Any:
         if isinstance(found.value, str) and found.value in self.options:
             return self.options[found.value]
-        trouble = f"must be a string, not {describe(found.value)}"
-        if isinstance(found.value, str):
-            known = ", ".join(self.options)
-            trouble = f"must be one of {known}, not {found.value!r}{did_you_mean(found.value, self.options)}"
-        found.add(trouble)
+        shown = repr(found.value) if isinstance(found.value, str) else describe(found.value)
+        near = did_you_mean(str(found.value), self.options)
+        found.add(f"must be one of {', '.join(self.options)}, not {shown}{near}")
         return None
 
 
-def choice(*names: str) -> Choice:
-    return Choice({each: each for each in names})
-
-
-def member(of: type[enum.Enum]) -> Choice:
-    return Choice({each.value: each for each in of})
+def choice(*options: str | enum.Enum) -> Choice:
+    """One of these names, or of the values of these members of an enum."""
+    return Choice({each.value if isinstance(each, enum.Enum) else each: each for each in options})
 
 
 def items(read: Reader, *, of_strings: bool = False) -> Reader:
