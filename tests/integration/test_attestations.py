@@ -23,7 +23,7 @@ from publish_all.attestations.sigstore import SigstoreSigner
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.publish import PublishResult, publish
-from publish_all.credentials.identity import AmbientIdentity
+from publish_all.credentials.trusted_publishing import AmbientIdentity
 from publish_all.errors import CredentialError
 from publish_all.events import Event, Found
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from publish_all._actions import command, harmless, masks
+from publish_all._actions import command, harmless, mask_for
 
 NAMES = {"set-output", "add-mask", "stop-commands", "error", "warning", "save-state", "group"}
 
@@ -52,16 +52,19 @@ def test_a_command_of_ours_holds_one_command_only() -> None:
     assert runner_takes(line) == ["error"]
 
 
-def test_each_line_of_a_secret_is_masked_once() -> None:
-    assert list(masks("one\n  two\r\none\n\nthree%")) == [
+def test_each_line_of_a_secret_is_masked_once(capsys: pytest.CaptureFixture[str]) -> None:
+    mask_for({"GITHUB_ACTIONS": "true"})("one\n  two\r\none\n\nthree%")
+    mask_for({})("four")
+    assert capsys.readouterr().err.splitlines() == [
         "::add-mask::one",
         "::add-mask::two",
         "::add-mask::three%25",
     ]
 
 
-def test_a_secret_can_be_no_command() -> None:
-    lines = list(masks("pypi-abc\n::set-output name=pwned::yes\n::stop-commands::z"))
+def test_a_secret_can_be_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    mask_for({"GITHUB_ACTIONS": "true"})("pypi-abc\n::set-output name=pwned::yes\n::stop-commands::z")
+    lines = capsys.readouterr().err.splitlines()
     assert [runner_takes(each) for each in lines] == [["add-mask"]] * 3
 
 

@@ -8,7 +8,8 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Mapping
 
 _ENDS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 # Spaces without the ends of lines: with them, a text of empty lines would take quadratic time.
@@ -26,11 +27,17 @@ def command(name: str, text: str, **properties: str) -> str:
     return f"::{name} {stated}::{_data(text)}" if stated else f"::{name}::{_data(text)}"
 
 
-def masks(secret: str) -> Iterator[str]:
-    """The commands that keep a secret out of the log: the runner looks for it line by line."""
-    for line in dict.fromkeys(each.strip() for each in secret.splitlines()):
-        if line:
-            yield command("add-mask", line)
+def mask_for(environment: Mapping[str, str]) -> Callable[[str], None]:
+    """Masks secrets in the log of GitHub Actions, each line of them; does nothing elsewhere."""
+
+    def mask(secret: str) -> None:
+        in_actions = environment.get("GITHUB_ACTIONS") == "true"
+        for line in dict.fromkeys(each.strip() for each in secret.splitlines()):
+            if line and in_actions:
+                # The runner reads commands from either output.
+                print(command("add-mask", line), file=sys.stderr, flush=True)  # noqa: T201 - a command to the CI service, which reads it here
+
+    return mask
 
 
 def _data(text: str) -> str:

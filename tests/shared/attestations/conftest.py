@@ -20,7 +20,7 @@ from publish_all._secret import Secret
 from publish_all.attestations.attestation import PUBLISH, Attestation, SigningError
 from publish_all.attestations.sigstore import SigstoreSigner
 from publish_all.credentials.credential_source import Credential, CredentialKind
-from publish_all.credentials.identity import AmbientIdentity
+from publish_all.credentials.trusted_publishing import AmbientIdentity
 from publish_all.distributions.distribution import Digests, Distribution, DistributionKind
 
 JOB = {"GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://actions.example/"}

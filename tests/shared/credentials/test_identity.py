@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from publish_all._secret import Secret
-from publish_all.credentials.identity import (
+from publish_all.credentials.trusted_publishing import (
     AmbientIdentity,
     IdentityToken,
     file_of_workflow,

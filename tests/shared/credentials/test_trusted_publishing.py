@@ -11,8 +11,7 @@ from publish_all._http_errors import Failure, HttpError
 from publish_all._secret import Secret
 from publish_all.config.model import When
 from publish_all.credentials.credential_source import Credential, CredentialKind, Purpose
-from publish_all.credentials.identity import AmbientIdentity
-from publish_all.credentials.trusted_publishing import TrustedPublishingSource, mask_for
+from publish_all.credentials.trusted_publishing import AmbientIdentity, TrustedPublishingSource
 from publish_all.errors import CredentialError
 
 NOW = 1_800_000_000.0
@@ -193,12 +192,6 @@ def test_a_jwt_that_the_service_gives_only_once_serves_all_projects(world, reque
     with pytest.raises(CredentialError) as caught:
         source.renew(request_of(project="a"))
     assert "separate jobs" in caught.value.hint
-
-
-def test_each_line_of_a_secret_is_masked_in_github(capsys):
-    mask_for({"GITHUB_ACTIONS": "true"})("one\n::error::two")
-    mask_for({})("three")
-    assert capsys.readouterr().err == "::add-mask::one\n::add-mask::::error::two\n"
 
 
 def test_secrets_are_masked(world, request_of):

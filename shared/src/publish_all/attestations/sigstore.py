@@ -15,7 +15,7 @@ from publish_all._own_source import install_hint
 from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all.attestations.attestation import Attestation, SigningError, parse_attestation
-from publish_all.credentials.identity import AmbientIdentity
+from publish_all.credentials.trusted_publishing import AmbientIdentity
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError
 

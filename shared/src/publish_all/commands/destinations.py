@@ -126,9 +126,9 @@ class Connection:
         return tuple(made)
 
     def _means(self, receipt: ReceiptFile | None) -> Means:
+        from publish_all._actions import mask_for
         from publish_all.attestations.sigstore import SigstoreSigner
-        from publish_all.credentials.identity import AmbientIdentity
-        from publish_all.credentials.trusted_publishing import mask_for
+        from publish_all.credentials.trusted_publishing import AmbientIdentity
 
         environment = self.options.runtime.environment
         identity = AmbientIdentity(environment=environment)

@@ -26,8 +26,14 @@ from publish_all.config.model import ProjectConfig, RepositoryConfig, When
 from publish_all.config.workflows import Workflow
 from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.credential_source import Credential, CredentialKind, CredentialRequest, Purpose
-from publish_all.credentials.identity import AmbientIdentity, form_fields
-from publish_all.credentials.trusted_publishing import ask_for_audience, base_of, ensure_own, needs_pending
+from publish_all.credentials.trusted_publishing import (
+    AmbientIdentity,
+    ask_for_audience,
+    base_of,
+    ensure_own,
+    form_fields,
+    needs_pending,
+)
 from publish_all.credentials.value import describe, read_pypi_token
 from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution

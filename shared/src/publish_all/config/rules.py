@@ -18,7 +18,8 @@ _PLAIN_SPECIFIERS = re.compile(rf"{_CLAUSE}(?: *, *{_CLAUSE})*")
 _PLAIN_REQUIREMENT = re.compile(
     rf"[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*(?:\[[A-Za-z0-9]+\])? *(?:{_PLAIN_SPECIFIERS.pattern})?"
 )
-_TAG_PART = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.IGNORECASE | re.ASCII)
+_TAGS = r"\w+(?:\.\w+)*"
+_TAG = re.compile(rf"(?:[0-9]\w*-)?{_TAGS}-{_TAGS}-{_TAGS}", re.ASCII)
 _LOCAL = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*", re.IGNORECASE | re.ASCII)
 _DRIVE = re.compile(r"[A-Za-z]:")
 _REPOSITORY = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -85,10 +86,7 @@ def local_version_problem(text: str) -> str | None:
 
 def wheel_tag_problem(tag: str) -> str | None:
     """A tag or compressed tag set (PEP 425), with an optional build number before it."""
-    *build, python, abi, platform = ["", "", "", *tag.split("-")][-max(3, tag.count("-") + 1) :]
-    parts_are_right = all(_TAG_PART.fullmatch(each) for each in (python, abi, platform))
-    build_is_right = not build or (len(build) == 1 and re.fullmatch(r"[0-9][0-9A-Za-z_]*", build[0]))
-    if parts_are_right and build_is_right:
+    if _TAG.fullmatch(tag):
         return None
     return f"{tag!r} is not a valid wheel tag (python-abi-platform, such as 'py3-none-manylinux_2_28_x86_64')"
 

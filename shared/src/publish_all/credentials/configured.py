@@ -227,7 +227,8 @@ class ToolFileSource(CredentialSource):
             finding = diagnoses.FILE_UNREADABLE.found(message, where=self.name, hint=hint)
             raise refused(finding) from broken
         for entry in self._serving(request):
-            if entry.secret is None or self._is_of_another_user(entry, request):
+            users = {request.username, entry.username} - {None} if self.name == PYPIRC else set()
+            if entry.secret is None or len(users) > 1:
                 continue
             default = TOKEN_USER if entry.tool is not Tool.POETRY else ""
             found = credential_of(
@@ -263,10 +264,6 @@ class ToolFileSource(CredentialSource):
             return any(serves(address, url) for address in request.addresses)
         same_name = normalized(entry.name) == normalized(request.repository)
         return entry.tool is Tool.POETRY and same_name and request.by_name
-
-    def _is_of_another_user(self, entry: ToolRepository, request: CredentialRequest) -> bool:
-        stated = self.name == PYPIRC and request.username and entry.username
-        return bool(stated) and request.username != entry.username
 
     def _warn_if_readable_by_others(self) -> None:
         path = self._tools.files.pypirc if self._tools.files is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from publish_all._actions import mask_for
 from publish_all._process import Run, run
 from publish_all.config.model import When
 from publish_all.config.tools import ToolSettings
@@ -13,9 +14,12 @@ from publish_all.credentials.chain import CredentialChain
 from publish_all.credentials.configured import PLACES, EnvironmentSource, ToolFileSource
 from publish_all.credentials.credential_source import CredentialRequest, CredentialSource, Purpose
 from publish_all.credentials.docker import DockerSource, GitHubCliSource
-from publish_all.credentials.identity import AmbientIdentity, detect_ambient
 from publish_all.credentials.prompt import Ask, Explicit, PromptSource
-from publish_all.credentials.trusted_publishing import TrustedPublishingSource, mask_for
+from publish_all.credentials.trusted_publishing import (
+    AmbientIdentity,
+    TrustedPublishingSource,
+    detect_ambient,
+)
 from publish_all.errors import UsageError
 from publish_all.events import Event, Listener, ignore
 

@@ -80,8 +80,9 @@ def cleaned(credential: Credential, listener: Listener = ignore) -> Credential:
     raw, origin = credential.secret.reveal(), credential.origin
     value = _stripped(raw)
     if value != raw:
-        what = "White space" if value == raw.strip() else "Invisible characters"
-        listener(Note(message=f"{what} around the value of {origin} was removed."))
+        listener(
+            Note(message=f"White space or invisible characters around the value of {origin} were removed.")
+        )
     if not _is_json_object(value):
         if credential.username == _WRAPPED_USER:
             value = "".join(value.split())
@@ -198,7 +199,7 @@ def _problems(
     credential: Credential, request: CredentialRequest, now: float
 ) -> Iterator[tuple[Diagnosis, str]]:
     secret, origin, host = credential.secret.reveal(), credential.origin, hostname_of(credential.host)
-    github, holds = github_prefix(secret), f"{_start(origin)} contains a"
+    github, holds = github_prefix(secret), f"The value of {origin} is a"
     if github is not None and host in PYPI_HOSTS | TESTPYPI_HOSTS:
         message = f"{holds} GitHub token ({github}…), and {host} is not GitHub."
         yield diagnoses.TOKEN_OF_OTHER_SERVICE, message
@@ -216,7 +217,7 @@ def _problems(
             yield Diagnosis("PA305"), message
         elif token is None:
             what = "only a part of a PyPI token" if is_partial else "something that is not a PyPI token"
-            message = f"{_start(origin)} contains {what}, and {host} accepts only whole PyPI tokens."
+            message = f"The value of {origin} is {what}, and {host} accepts only whole PyPI tokens."
             yield Diagnosis("PA306"), message
     if token is None:
         return
@@ -231,11 +232,6 @@ def _problems(
         names = ", ".join(sorted(token.projects)) or "no project"
         message = f"The token in {origin} can upload to {names} only, not to {request.project}."
         yield Diagnosis("PA303"), message
-
-
-def _start(origin: str) -> str:
-    """The origin of a credential at the start of a sentence."""
-    return f"The {origin}" if origin.startswith("environment variable") else origin[:1].upper() + origin[1:]
 
 
 def describe(secret: Secret) -> str:
