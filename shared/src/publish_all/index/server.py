@@ -117,28 +117,26 @@ def make_app(
     return app
 
 
+@dataclass
 class _Server:
-    def __init__(
-        self, service: IndexService, gate: Gate, uploads: Uploads | None, chunked_above: float
-    ) -> None:
-        self._service = service
-        self._gate = gate
-        self._uploads = uploads
-        self._chunked_above = chunked_above
+    service: IndexService
+    gate: Gate
+    uploads: Uploads | None
+    chunked_above: float
 
     def admitted(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         @functools.wraps(handler)  # its name is the kind of the request
         async def handle(request: Request) -> Response:
-            return await handler(request, self._gate.passed_on(self._admit(request)))
+            return await handler(request, self.gate.passed_on(self._admit(request)))
 
         return handle
 
     def _admit(self, request: Request) -> Visitor:
         """Who asks. Raises `ServeError` for who does not know the server's password, or means another server."""
-        if not self._gate.is_for_us(request.headers.get("host")):
+        if not self.gate.is_for_us(request.headers.get("host")):
             raise ServeError(_NOT_FOR_US, status=421)
         visitor = visitor_of(request.headers.get("authorization"))
-        if not self._gate.admits(visitor):
+        if not self.gate.admits(visitor):
             raise ServeError("This index wants its password, under any user name.", status=401)
         return visitor
 
@@ -148,7 +146,7 @@ class _Server:
         return _moved(f"{last}/", 301) if last else _moved("simple/", 302)
 
     async def root(self, request: Request, visitor: Visitor) -> Response:
-        return _page(request, await self._service.root(visitor))
+        return _page(request, await self.service.root(visitor))
 
     async def project(self, request: Request, visitor: Visitor) -> Response:
         stated = request.path_params["project"]
@@ -158,10 +156,10 @@ class _Server:
         slash = request.url.path.endswith("/")
         if stated != project or not slash:
             return _moved(f"../{project}/" if slash else f"{project}/", 301)
-        elsewhere = self._service.routing.redirect(project)
+        elsewhere = self.service.routing.redirect(project)
         if elsewhere is not None:
             return _moved(elsewhere, 302)
-        return _page(request, await self._service.page(project, visitor))
+        return _page(request, await self.service.page(project, visitor))
 
     async def file(self, request: Request, visitor: Visitor) -> Response:
         named, filename = request.path_params, request.path_params["filename"]
@@ -175,7 +173,7 @@ class _Server:
         asked = one_range(request.headers.get("range"))
         if request.headers.get("if-range", etag) != etag:
             asked = None
-        body = await self._service.file(
+        body = await self.service.file(
             named["source"],
             release[0],
             filename.removesuffix(_METADATA),
@@ -184,7 +182,7 @@ class _Server:
             byte_range=asked,
             visitor=visitor,
         )
-        who = "public" if visitor is None and self._gate.password is None else "private"
+        who = "public" if visitor is None and self.gate.password is None else "private"
         headers = _HEADERS | {"ETag": etag, "Cache-Control": f"{who}, {_FOREVER}", "Accept-Ranges": "bytes"}
         if same_etag(request.headers.get("if-none-match"), etag):
             await body.close()
@@ -197,23 +195,23 @@ class _Server:
         headers |= part
         # To HTTP/1.0 (nginx by default), only a length shows whether the answer is complete.
         whole = request.method == "HEAD" or request.scope["http_version"] == "1.0"
-        if body.size is not None and (whole or body.size <= self._chunked_above):
+        if body.size is not None and (whole or body.size <= self.chunked_above):
             headers["Content-Length"] = str(body.size)
         headers["Content-Type"] = "text/plain; charset=utf-8" if metadata else "application/octet-stream"
-        return _BodyResponse(body, headers, self._service.counts, empty=request.method == "HEAD")
+        return _BodyResponse(body, headers, self.service.counts, empty=request.method == "HEAD")
 
     async def upload(self, request: Request) -> Response:
         visitor = self._admit(request)
-        if self._uploads is None:
+        if self.uploads is None:
             raise ServeError("This server takes no uploads.", status=403)
-        return _plain(200, await self._uploads.take(request, visitor))
+        return _plain(200, await self.uploads.take(request, visitor))
 
     async def health(self, request: Request) -> Response:
         del request
         return _plain(200, "ok")
 
     async def ready(self, request: Request) -> Response:
-        status, text = await self._service.ready()
+        status, text = await self.service.ready()
         try:
             self._admit(request)
         except ServeError:
@@ -226,7 +224,7 @@ class _Server:
         # Not needed by `exec`, and slow to load.
         from publish_all.index.metrics import CONTENT_TYPE, exposition
 
-        return Response(exposition(self._service.counts), headers=_HEADERS | {"Content-Type": CONTENT_TYPE})
+        return Response(exposition(self.service.counts), headers=_HEADERS | {"Content-Type": CONTENT_TYPE})
 
 
 def _page(request: Request, answer: PageAnswer) -> Response:

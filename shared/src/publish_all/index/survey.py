@@ -13,6 +13,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -164,6 +165,7 @@ def _inner(client: Client) -> tuple[str, ...] | None:
     return None
 
 
+@dataclass(kw_only=True)
 class Survey:
     """Reads the files that a command names, and those that they name, each once.
 
@@ -172,32 +174,22 @@ class Survey:
     `frozen` also its lock file. A file that cannot be parsed is left to the tool, which reports it.
     """
 
-    def __init__(
-        self,
-        *,
-        folder: Path,
-        environment: Mapping[str, str],
-        is_ours: IsOurs,
-        ours: str,
-        uv: bool = False,
-        frozen: bool = False,
-    ) -> None:
-        self.places: dict[Place, None] = {}
-        self.uv_indexes: dict[str, None] = {}
-        self._folder = folder
-        self._environment = environment
-        self._is_ours = is_ours
-        self._ours = ours
-        self._uv = uv
-        self._frozen = frozen
-        self._read: set[tuple[Path, bool]] = set()
+    folder: Path
+    environment: Mapping[str, str]
+    is_ours: IsOurs
+    ours: str
+    uv: bool = False
+    frozen: bool = False
+    places: dict[Place, None] = field(default_factory=dict, init=False)
+    uv_indexes: dict[str, None] = field(default_factory=dict, init=False)
+    _read: set[tuple[Path, bool]] = field(default_factory=set, init=False)
 
     def words(self, words: Sequence[str], *, where: str, folder: Path | None = None) -> None:
         """Options, requirements and files among the words; files are relative to `folder` or the working folder."""
         self.places.update(dict.fromkeys(places(words, where)))
         for value, is_file in _values(words):
             self._reference(value, where)
-            self._path(value, is_file=is_file, where=where, folder=folder or self._folder)
+            self._path(value, is_file=is_file, where=where, folder=folder or self.folder)
 
     def project(self, folder: Path) -> None:
         """The project at or above a folder."""
@@ -205,7 +197,7 @@ class Survey:
         if at is None:
             return
         self._pyproject(at)
-        for above in at.parents if self._uv else ():
+        for above in at.parents if self.uv else ():
             if "workspace" in table(read_if_valid(above / "pyproject.toml"), "tool", "uv"):
                 self._pyproject(above)
 
@@ -221,7 +213,7 @@ class Survey:
         # A bare word is the name of a package, even where a folder is called so.
         path_like = is_file or "/" in name or os.sep in name or name.startswith(".")
         unreadable = is_file and (value == "-" or re.match(r"(?i)(https?|ftp)://", value) is not None)
-        for path in (_absolute(folder / name), _absolute(self._folder / name)):
+        for path in (_absolute(folder / name), _absolute(self.folder / name)):
             with suppress(OSError, ValueError):
                 if path.is_dir():
                     if path_like:
@@ -246,13 +238,13 @@ class Survey:
         elif suffix in {".toml", ".lock"}:
             self.lock(path)
         of_its_own = suffix in {".toml", ".lock", *_ARCHIVES}
-        if of_its_own and (not is_requirements or (self._uv and suffix == ".toml")):
+        if of_its_own and (not is_requirements or (self.uv and suffix == ".toml")):
             return
         content = _decoded(path.read_bytes())
-        if suffix == ".py" or self._uv:
+        if suffix == ".py" or self.uv:
             self._script(path, content)
         # Without -r it may be a program, such as the value of --python. pip takes the character in a comment.
-        if (not is_requirements and (suffix == ".py" or "\0" in content)) or (self._uv and suffix == ".py"):
+        if (not is_requirements and (suffix == ".py" or "\0" in content)) or (self.uv and suffix == ".py"):
             return
         for number, line in self._lines(content):
             words = _words_of(line)
@@ -270,7 +262,7 @@ class Survey:
                 continue
             text, held = _COMMENT.sub("", held + line).strip(), ""
             if text:
-                yield first, _VARIABLE.sub(lambda found: self._environment.get(found[1], found[0]), text)
+                yield first, _VARIABLE.sub(lambda found: self.environment.get(found[1], found[0]), text)
 
     def _pyproject(self, folder: Path) -> None:
         path = folder / "pyproject.toml"
@@ -281,7 +273,7 @@ class Survey:
         project = table(pyproject, "project")
         extras, groups = project.get("optional-dependencies"), pyproject.get("dependency-groups")
         self._addresses((project.get("dependencies"), extras, groups), str(path))
-        if not self._uv:
+        if not self.uv:
             return
         uv = table(pyproject, "tool", "uv")
         self._of_uv(uv, path)
@@ -289,7 +281,7 @@ class Survey:
         for pattern in members if isinstance(members, list) else ():
             for member in sorted(folder.glob(str(pattern))):
                 self._pyproject(member)
-        if self._frozen:
+        if self.frozen:
             self.lock(folder / "uv.lock")
 
     def _of_uv(self, uv: Mapping[str, Any], path: Path) -> None:
@@ -315,7 +307,7 @@ class Survey:
         for key in filter(uv.__contains__, _INDEX_KEYS):
             self._add(f"{path}: {key} in tool.uv would install from other places")
         self._of_uv(uv, path)
-        if self._frozen:
+        if self.frozen:
             self.lock(path.with_name(f"{path.name}.lock"))
 
     def _addresses(self, values: Any, where: str, names: tuple[str, ...] = ()) -> None:
@@ -339,9 +331,9 @@ class Survey:
             names, address = (requirement.name,), requirement.url or ""
         except InvalidRequirement:
             names, address = (*names, _name_in(text)), text
-        if not address or address.lower().startswith("file:") or address.startswith(self._ours):
+        if not address or address.lower().startswith("file:") or address.startswith(self.ours):
             return
-        ours = next(filter(self._is_ours, (canonicalize_name(each) for each in names if each)), None)
+        ours = next(filter(self.is_ours, (canonicalize_name(each) for each in names if each)), None)
         if ours is not None:
             self._add(f"{where}: {ours} comes from {shown_or_raw(address)}, not from the repositories")
 

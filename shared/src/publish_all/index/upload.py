@@ -11,6 +11,7 @@ import hmac
 import re
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import IO, TypeVar
 from weakref import WeakValueDictionary
@@ -153,6 +154,7 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", errors="replace")
 
 
+@dataclass(eq=False)
 class Uploads:
     """Takes uploads for the repository that `repository_for` gives for a visitor's credential.
 
@@ -160,27 +162,23 @@ class Uploads:
     upload. `folder` is for temporary files. For one event loop.
     """
 
-    def __init__(
-        self,
-        service: IndexService,
-        repository_for: Callable[[Visitor], Repository],
-        *,
-        folder: Path,
-        passes_on: bool,
-        limit: int = LIMIT,
-    ) -> None:
-        self._service = service
-        self._repository_for = repository_for
-        self._folder = folder
-        self._passes_on = passes_on
-        self._limit = limit
+    service: IndexService
+    repository_for: Callable[[Visitor], Repository]
+    _: KW_ONLY
+    folder: Path
+    passes_on: bool
+    limit: int = LIMIT
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), init=False)
+    _locks: WeakValueDictionary[tuple[NormalizedName, str], asyncio.Lock] = field(
+        default_factory=WeakValueDictionary, init=False
+    )
+
+    def __post_init__(self) -> None:
         self._threads = anyio.CapacityLimiter(THREADS)
-        self._turns = asyncio.Semaphore(AT_ONCE)
-        self._locks: WeakValueDictionary[tuple[NormalizedName, str], asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, request: Request, visitor: Visitor) -> str:
         """One upload, and what to answer. Raises `ServeError`."""
-        if self._passes_on and (visitor is None or not visitor.secret.reveal()):
+        if self.passes_on and (visitor is None or not visitor.secret.reveal()):
             raise ServeError("An upload needs a user name and a password or token.", status=401)
         held = ExitStack()
         try:
@@ -188,7 +186,7 @@ class Uploads:
             form = await self._receive(request, own / "content")
             async with self._turns:
                 found = await self._thread(lambda: _read(form, own / "content"))
-                if not self._service.routing.is_ours(found.project):
+                if not self.service.routing.is_ours(found.project):
                     # It would not be seen by anyone.
                     raise ServeError(
                         f"{found.project} is none of the private names of this index, which looks it up in its "
@@ -198,7 +196,7 @@ class Uploads:
                 lock = self._locks.setdefault((found.project, str(found.version)), asyncio.Lock())
                 async with lock:
                     said = await self._thread(lambda: self._publish(found, visitor))
-            self._service.changed(found.project)
+            self.service.changed(found.project)
             return said
         except ClientDisconnect as error:
             raise ServeError("The upload broke off.", status=400) from error
@@ -208,8 +206,8 @@ class Uploads:
             await self._thread(held.close)
 
     def _own_folder(self, held: ExitStack) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return held.enter_context(temporary_folder(within=self._folder))
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return held.enter_context(temporary_folder(within=self.folder))
 
     async def _thread(self, function: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(function, limiter=self._threads)
@@ -217,16 +215,16 @@ class Uploads:
     async def _receive(self, request: Request, path: Path) -> UploadForm:
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise ServeError("The body of an upload is taken as it is, not compressed.", status=415)
-        too_large = ServeError(f"An upload may have {self._limit // 1024**2} MiB here.", status=413)
+        too_large = ServeError(f"An upload may have {self.limit // 1024**2} MiB here.", status=413)
         stated = request.headers.get("content-length", "0")
-        if stated.isdecimal() and int(stated[:20]) > self._limit:
+        if stated.isdecimal() and int(stated[:20]) > self.limit:
             raise too_large
         total, waiting = 0, bytearray()
         with path.open("xb") as file:
             form = UploadForm(request.headers.get("content-type", ""), file)
             async for piece in request.stream():
                 total += len(piece)
-                if total > self._limit:
+                if total > self.limit:
                     raise too_large
                 waiting += piece
                 if len(waiting) >= _CHUNK:
@@ -244,7 +242,7 @@ class Uploads:
         )
         # Clients' --skip-existing looks for the words "already exists".
         try:
-            repository = self._repository_for(visitor)
+            repository = self.repository_for(visitor)
             state = repository.states(release).states[distribution.filename]
             if state is FileState.PRESENT:
                 return f"{distribution.filename} was here already."
