@@ -36,11 +36,6 @@ def test_reads_and_writes_name_and_version_in_either_style(pyproject):
     assert ("project" in result) == ("project" in pyproject)
 
 
-def test_the_version_is_placed_after_the_name():
-    result = overlay.with_version({"project": {"name": "a", "description": "d"}}, "1")
-    assert list(result["project"]) == ["name", "version", "description"]
-
-
 def test_a_dynamic_version_is_none_that_is_stated():
     pyproject = {"project": {"name": "a", "dynamic": ["version"]}, "tool": {"poetry": {"version": "0.0.0"}}}
     assert overlay.static_version_of(pyproject) is None

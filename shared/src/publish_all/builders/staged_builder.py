@@ -194,22 +194,22 @@ class StagedBuilder:
         if not _has_metadata_elsewhere(variant, self._stages.tree):
             return variant
         key = tuple(variant.layout.items())
-        told = None if variant.version_from_backend else variant.version
+        version = None if variant.version_from_backend else variant.version
         if key not in self._stated_elsewhere:
             stage = _Stage.of(variant, self._stages, metadata_elsewhere=True)
             place = output / "metadata"
-            metadata = metadata_of(stage.folder, stage.pyproject, place, version=told)
+            metadata = metadata_of(stage.folder, stage.pyproject, place, version=version)
             shutil.rmtree(place)
             self._stated_elsewhere[key] = fields_in(metadata)
         stated = self._stated_elsewhere[key]
         project = variant.pyproject["project"]
         dynamic = [each for each in project["dynamic"] if each in stated]
-        pyproject = {**variant.pyproject, "project": {**project, "dynamic": dynamic}}
-        return replace(
-            variant,
-            pyproject=pyproject,
-            dynamic_pyproject=None if variant.dynamic_pyproject is None else _as_dynamic(pyproject),
-        )
+        told = {**variant.pyproject, "project": {**project, "dynamic": dynamic}}
+        if variant.dynamic_pyproject is None:
+            return replace(variant, pyproject=told)
+        asked = {key: value for key, value in project.items() if key != "version"}
+        asked["dynamic"] = ["version", *dynamic]
+        return replace(variant, pyproject=told, dynamic_pyproject={**told, "project": asked})
 
     def _placed(self, variant: BuildVariant, version: str | None, output: Path) -> Placed:
         if not (variant.include or variant.exclude or variant.force_include):
@@ -350,12 +350,6 @@ def _has_metadata_elsewhere(variant: BuildVariant, tree: SourceTree) -> bool:
     return "dynamic" in variant.pyproject.get("project", {}) and "project" not in read_if_valid(
         tree.root / "pyproject.toml"
     )
-
-
-def _as_dynamic(pyproject: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with the version left to the backend."""
-    project = {key: value for key, value in pyproject["project"].items() if key != "version"}
-    return {**pyproject, "project": {**project, "dynamic": ["version", *project.get("dynamic", ())]}}
 
 
 def _asked_elsewhere(

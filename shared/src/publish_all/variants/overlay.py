@@ -77,20 +77,12 @@ def _with_text(pyproject: Mapping[str, Any], key: str, value: str) -> Table:
     result = copied(pyproject)
     poetry = result.get("tool", {}).get("poetry")
     if is_poetry_style(result):
-        result["tool"]["poetry"] = _placed(poetry, key, value)
+        result["tool"]["poetry"] = {**poetry, key: value}
         return result
     if isinstance(poetry, dict) and key in poetry:
         poetry[key] = value
-    result["project"] = _placed(result.get("project", {}), key, value)
+    result["project"] = {**result.get("project", {}), key: value}
     return result
-
-
-def _placed(of: Table, key: str, value: str) -> Table:
-    """With the key where it is, or at the head of the table, where people look for it: the name, then the version."""
-    if key in of:
-        return {**of, key: value}
-    head = {"name": of["name"]} if key == "version" and "name" in of else {}
-    return {**head, key: value, **{other: each for other, each in of.items() if other not in head}}
 
 
 def _drop(tool: Table, path: tuple[str, ...], key: str) -> None:
