@@ -195,7 +195,7 @@ class IndexService:
             first = min(troubles, key=lambda each: (502, 401, 403, 404).index(each.status))
             raise ServeError("\n".join(each.text for each in troubles), status=first.status)
         if pages:
-            return page_answer(merged(pages))
+            return PageAnswer(*map(_rendered, render_project(merged(pages))))
         if not self.routing.is_ours(project):
             raise ServeError(f"The fallback index has no {project}.", status=404)
         more = "No fallback index is configured (--fallback, with the private names as --private)."
@@ -235,10 +235,6 @@ def _each(sources: Sequence[IndexSource], ask: Callable[[IndexSource], T]) -> li
         # Without a pool, whose threads the interpreter waits for when it ends.
         return [one(each) for each in sources]
     return in_parallel(one, sources, threads=len(sources))
-
-
-def page_answer(page: ProjectPage) -> PageAnswer:
-    return PageAnswer(*map(_rendered, render_project(page)))
 
 
 def with_addresses(page: ProjectPage, source: str) -> ProjectPage:

@@ -99,8 +99,7 @@ def finding_lines(finding: Finding) -> Iterator[str]:
     yield from (f"  {line}" for line in rest)
     if finding.where and finding.where not in finding.message:
         yield f"  where: {clean(finding.where)}"
-    if finding.hint:
-        yield from _hint(finding.hint)
+    yield from _hint(finding.hint)
 
 
 def error_lines(error: PublishAllError) -> Iterator[str]:
@@ -108,11 +107,9 @@ def error_lines(error: PublishAllError) -> Iterator[str]:
     first, *rest = clean(error.message).splitlines() or [type(error).__name__]
     yield f"error: {first}"
     yield from (f"  {line}" for line in rest)
-    if error.hint:
-        yield from _hint(error.hint)
+    yield from _hint(error.hint or "")
 
 
 def _hint(text: str) -> Iterator[str]:
-    first, *rest = clean(text).splitlines() or [""]
-    yield f"  hint: {first}"
-    yield from (f"        {line}" for line in rest)
+    for place, line in enumerate(clean(text).splitlines()):
+        yield f"        {line}" if place else f"  hint: {line}"
