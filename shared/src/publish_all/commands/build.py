@@ -255,10 +255,7 @@ def _in_shell(command: str, system: str = os.name) -> Sequence[str]:
 
 
 def list_variants(
-    directory: Path,
-    *,
-    members: Sequence[str] | None = None,
-    runtime: Runtime,
+    directory: Path, *, members: Sequence[str] | None = None, runtime: Runtime
 ) -> tuple[tuple[BuildVariant, tuple[str, ...]], ...]:
     """The build variants, each with its differences from the project as short texts."""
     from publish_all.variants.difference import summary

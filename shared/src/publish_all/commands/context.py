@@ -145,11 +145,7 @@ def ask_backend(config: ProjectConfig, runtime: Runtime) -> str:
 
 
 def project_variants(
-    config: ProjectConfig,
-    only: Sequence[str],
-    *,
-    runtime: Runtime,
-    itself: bool = False,
+    config: ProjectConfig, only: Sequence[str], *, runtime: Runtime, itself: bool = False
 ) -> tuple[BuildVariant, ...]:
     """The build variants of the project in its present version, or those of them that are named.
 

@@ -61,10 +61,7 @@ def doctor(options: PublishOptions) -> DoctorReport:
 
 
 def _examine(
-    config: ProjectConfig,
-    options: PublishOptions,
-    sections: list[Section],
-    failures: list[int],
+    config: ProjectConfig, options: PublishOptions, sections: list[Section], failures: list[int]
 ) -> None:
     runtime, project = options.runtime, sections[0]
     project.where = str(config.root)

@@ -35,10 +35,7 @@ from publish_all.version.git import one_line
 
 
 def find_files(
-    config: ProjectConfig | None,
-    options: PublishOptions,
-    scratch: Path | None,
-    journal: Journal,
+    config: ProjectConfig | None, options: PublishOptions, scratch: Path | None, journal: Journal
 ) -> list[FoundFiles]:
     """The files of another repository, of the project, or of each member of the workspace.
 
@@ -68,10 +65,7 @@ def find_files(
 
 
 def _find(
-    config: ProjectConfig | None,
-    options: PublishOptions,
-    scratch: Path | None,
-    journal: Journal,
+    config: ProjectConfig | None, options: PublishOptions, scratch: Path | None, journal: Journal
 ) -> FoundFiles:
     if options.manifest is not None:
         return _listed(config, options)
@@ -125,11 +119,7 @@ def _last_build(
 
 
 def _of_manifest(
-    manifest: Manifest,
-    config: ProjectConfig | None,
-    variants: Sequence[BuildVariant],
-    *,
-    allow_missing: bool,
+    manifest: Manifest, config: ProjectConfig | None, variants: Sequence[BuildVariant], *, allow_missing: bool
 ) -> FoundFiles:
     """The files that the manifest lists of these variants (outside of a project: all), which must still be the bytes that were built.
 
@@ -210,10 +200,7 @@ def _release(project: str, version: str) -> tuple[NormalizedName, Version]:
 
 
 def _found_by_name(
-    config: ProjectConfig,
-    variants: Sequence[BuildVariant],
-    options: PublishOptions,
-    output: Path,
+    config: ProjectConfig, variants: Sequence[BuildVariant], options: PublishOptions, output: Path
 ) -> FoundFiles:
     """The files in the output folder with the names and versions of the variants, or of the project itself.
 

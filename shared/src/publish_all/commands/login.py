@@ -56,11 +56,7 @@ def login(
 
 
 def _request(
-    repository: str,
-    directory: Path,
-    project: NormalizedName | None,
-    username: str | None,
-    runtime: Runtime,
+    repository: str, directory: Path, project: NormalizedName | None, username: str | None, runtime: Runtime
 ) -> CredentialRequest:
     """What the credential is for, with the service that it is stored under as the URL. Raises `UsageError`."""
     known = runtime.known(project_of_files(directory, optional=True))

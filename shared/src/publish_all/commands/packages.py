@@ -75,9 +75,7 @@ class ListedFile(NamedTuple):
 
 
 def list_packages(
-    directory: Path,
-    names: Sequence[str],
-    connection: ConnectionOptions,
+    directory: Path, names: Sequence[str], connection: ConnectionOptions
 ) -> tuple[ListedFile, ...]:
     """The files of each project, oldest release first. Missing projects become notes.
 
@@ -312,12 +310,7 @@ def _dependency_index(
 
 
 def fetch_dependencies(
-    index: IndexOptions,
-    pins: Sequence[str],
-    folder: Path,
-    target: Target | None,
-    *,
-    run: Run,
+    index: IndexOptions, pins: Sequence[str], folder: Path, target: Target | None, *, run: Run
 ) -> None:
     """Download the releases and their dependencies with pip into a new folder. Raises `PublishAllError`.
 
@@ -390,12 +383,14 @@ def _write_locks(folder: Path, files: Sequence[DownloadedFile], target: Target |
         lines.append(
             " \\\n    --hash=sha256:".join([f"{project}=={version}", *(each.sha256 for each in own)])
         )
-        parts: dict[str, dict[str, Any]] = {}
+        wheels, sdists = [], []
         for each in own:
             name = Path(each.file).name
-            parts[name] = {"path": name, "size": each.bytes, "hashes": {"sha256": each.sha256}}
-        wheels = [PackageWheel(**part) for name, part in parts.items() if name.endswith(".whl")]
-        sdists = [PackageSdist(**part) for name, part in parts.items() if not name.endswith(".whl")]
+            part: dict[str, Any] = {"path": name, "size": each.bytes, "hashes": {"sha256": each.sha256}}
+            if name.endswith(".whl"):
+                wheels.append(PackageWheel(**part))
+            else:
+                sdists.append(PackageSdist(**part))
         sdist = sdists[0] if sdists else None
         package = Package(name=project, version=Version(version), sdist=sdist, wheels=wheels or None)
         packages.append(package)

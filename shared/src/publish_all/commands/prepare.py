@@ -304,10 +304,7 @@ def run_checks(
 
 
 def _lacking_members(
-    opened: Opened,
-    config: ProjectConfig,
-    found: Sequence[FoundFiles],
-    indexes: Sequence[Repository],
+    opened: Opened, config: ProjectConfig, found: Sequence[FoundFiles], indexes: Sequence[Repository]
 ) -> Iterator[Finding]:
     """What a file requires of members of its workspace without a version, or in one that neither the run nor an index has."""
     members = {name for each in config.siblings() for name in names_of(each)}
@@ -368,26 +365,19 @@ def _selections(config: ProjectConfig, files: Sequence[Opened]) -> Iterator[Find
     from publish_all.variants.resolve import resolve_variants
 
     for sdist in (each for each in files if not each.is_wheel):
-        release = sdist.distribution.project, sdist.distribution.version
-        try:
-            variants = resolve_variants(config, version=sdist.distribution.version.public)
-        except PublishAllError:
-            continue
-        named = [each for each in variants if canonicalize_name(each.project) == release[0]]
-        same = [each for each in named if Version(each.version) == release[1]]
-        wheels = [
-            each
-            for each in files
-            if each.is_wheel and (each.distribution.project, each.distribution.version) == release
-        ]
-        for variant in (same or named)[:1]:
-            yield from check_selection(variant, sdist, wheels)
+        project, version = sdist.distribution.project, sdist.distribution.version
+        with suppress(PublishAllError):
+            variants = resolve_variants(config, version=version.public)
+            named = [each for each in variants if canonicalize_name(each.project) == project]
+            same = [each for each in named if Version(each.version) == version]
+            of = [each for each in files if each.is_wheel and each.distribution.project == project]
+            wheels = [each for each in of if each.distribution.version == version]
+            for variant in (same or named)[:1]:
+                yield from check_selection(variant, sdist, wheels)
 
 
 def _check_version(
-    config: ProjectConfig,
-    repositories: Sequence[Repository],
-    options: PublishOptions,
+    config: ProjectConfig, repositories: Sequence[Repository], options: PublishOptions
 ) -> None:
     """Report findings about the working tree and its tags against publishing this version. Raises `CheckError`, `VersionError`.
 

@@ -29,11 +29,7 @@ class TakenBack(NamedTuple):
 
 
 def yank(
-    directory: Path,
-    releases: Sequence[str],
-    connection: ConnectionOptions,
-    *,
-    reason: str | None,
+    directory: Path, releases: Sequence[str], connection: ConnectionOptions, *, reason: str | None
 ) -> tuple[TakenBack, ...]:
     """Yank releases (`NAME==VERSION`) for a reason, which may be empty, or with None unyank them. Raises `PublishAllError`."""
     wanted = dict.fromkeys(parse_release(each) for each in releases)
