@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # a folder needs neither network nor credential
     from publish_all.attestations.attestation import Signer
     from publish_all.credentials.credential_source import Credentials
     from publish_all.credentials.prompt import Ask
-    from publish_all.repositories.oci import OciRepository
     from publish_all.repositories.oci_layout import ReceiptFile
 
 DEFAULT = "pypi"
@@ -169,12 +168,8 @@ def open_connection(config: ProjectConfig | None, options: ConnectionOptions) ->
         raise UsageError(msg, hint="Select one repository with -r, or set PUBLISH_ALL_<NAME>_TOKEN for each.")
     root = config.root if config is not None else None
     complete_one = partial(complete, root=root, environment=runtime.environment, run=runtime.run)
-    return Connection(
-        chosen=tuple(map(complete_one, chosen.values())),
-        known=known,
-        options=options,
-        config=config,
-    )
+    completed = tuple(map(complete_one, chosen.values()))
+    return Connection(chosen=completed, known=known, options=options, config=config)
 
 
 def ensure_default_is_meant(config: ProjectConfig | None, options: ConnectionOptions) -> None:
@@ -247,14 +242,3 @@ def or_default_registry(options: ConnectionOptions) -> ConnectionOptions:
     if options.repositories or options.repository_url is not None:
         return options
     return replace(options, repositories=("github",))
-
-
-def open_registry(config: ProjectConfig | None, options: ConnectionOptions) -> OciRepository:
-    """The registry that is named, or else `github`. Raises `UsageError` for another kind of repository."""
-    from publish_all.repositories.oci import OciRepository
-
-    (found,) = open_connection(config, or_default_registry(options)).repositories()
-    if not isinstance(found, OciRepository):
-        msg = f"{found.name} is not an OCI registry (its kind is {found.kind.name})"
-        raise UsageError(msg, hint="Select an OCI registry with -r, such as `-r github`.")
-    return found

@@ -80,13 +80,9 @@ def _examine(
     path = state_of(config.root, runtime).journal
     journal = read_journal(path) if path is not None else Journal()
     with temporary_folder() as folder:
-        prepared = prepare(
-            config,
-            [each.repository for each in chosen],
-            options.heard_by(project.hear),
-            scratch=folder,
-            journal=journal,
-        )
+        repositories = [each.repository for each in chosen]
+        heard = options.heard_by(project.hear)
+        prepared = prepare(config, repositories, heard, scratch=folder, journal=journal)
         _tell(config, options, project, prepared)
         failures += filter(None, [_exit_code_of(prepared, options, journal)])
         plans = {each.repository.name: each for each in prepared.plan}

@@ -190,12 +190,8 @@ class DestinationExam:
 
     def _request(self, project: NormalizedName | None) -> CredentialRequest:
         """The question that an upload of this project will put to the chain of credentials."""
-        return CredentialRequest(
-            config=self.stated,
-            url=self.repository.url.replace("{name}", project or "{name}"),
-            project=project,
-            purpose=Purpose.UPLOAD,
-        )
+        url = self.repository.url.replace("{name}", project or "{name}")
+        return CredentialRequest(config=self.stated, url=url, project=project, purpose=Purpose.UPLOAD)
 
     # Credentials
 

@@ -11,7 +11,8 @@ from publish_all import diagnoses as known
 from publish_all import errors
 from publish_all._http_errors import HttpError
 from publish_all.commands.context import project_of_files
-from publish_all.commands.destinations import ConnectionOptions, open_registry
+from publish_all.commands.destinations import ConnectionOptions, open_connection
+from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import findings_of
 from publish_all.reporting.text import count
 from publish_all.repositories import oci_layout as layout
@@ -64,6 +65,15 @@ def finalize(
     if failed:
         raise _failure(failed, releases)
     return releases
+
+
+def open_registry(config: ProjectConfig | None, options: ConnectionOptions) -> OciRepository:
+    """The registry that is named. Raises `UsageError` for another kind of repository."""
+    (found,) = open_connection(config, options).repositories()
+    if not isinstance(found, OciRepository):
+        msg = f"{found.name} is not an OCI registry (its kind is {found.kind.name})"
+        raise errors.UsageError(msg, hint="Select an OCI registry with -r, such as `-r github`.")
+    return found
 
 
 def _unusable(msg: str, where: str, hint: str) -> errors.UsageError:
