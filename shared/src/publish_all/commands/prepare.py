@@ -14,6 +14,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from publish_all._temporary import temporary_folder
 from publish_all.checks.all_checks import check_across_files, check_distribution
 from publish_all.checks.opened import Opened, open_distribution
 from publish_all.commands.context import project_version
@@ -159,7 +160,6 @@ def _is_released(found: Sequence[FoundFiles], repository: Repository, file: Dist
 
     if file.member is None:
         return False
-    from publish_all._temporary import temporary_folder
     from publish_all.builders.compare import differ_in_metadata_only
 
     with temporary_folder() as folder:
@@ -334,8 +334,6 @@ def _lacking_members(
 
 def _versions(repository: Repository, project: NormalizedName) -> tuple[str, ...] | None:
     """The versions in a repository; None if it cannot list them."""
-    from publish_all._temporary import temporary_folder
-
     with temporary_folder() as folder:
         try:
             repository.fetch(project, Version("0.dev0"), folder)
