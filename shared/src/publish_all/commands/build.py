@@ -150,7 +150,12 @@ def build_project(
     from publish_all.builders.run import build as run_build  # files that are named are not built
 
     variants = project_variants(config, options.variants, itself=options.itself, runtime=options.runtime)
-    _tell_other_versions(config, variants, options)
+    version = project_version(config, runtime=options.runtime)
+    for each in variants:
+        if version is not None and Version(each.version).public != version.version.public:
+            text = f"{each.label} has the version {each.version} in its own file, but the project has {version.text}"
+            hint = "add the file to `sync` of [tool.publish-all.version] to keep them in sync"
+            options.runtime.note(f"{text}: {hint}")
     wanted = _wanted(config, variants, options)
     output = options.output or output_folder(config)
     options.runtime.step("build", _summary(wanted))
@@ -164,7 +169,6 @@ def build_project(
     )
     settings = options.runtime.build_settings(config)
     result = run_build(request, listener=options.runtime.listener, settings=settings)
-    version = project_version(config, runtime=options.runtime)
     if options.manifest is not None:  # the other half of a publish follows in another job
         run_before_publish(config, runtime=options.runtime)
 
@@ -190,18 +194,6 @@ def build_project(
 
         reproduce(request, result, options.runtime, settings)
     return variants, BuildSummary(folder=str(output), files=result.files)
-
-
-def _tell_other_versions(
-    config: ProjectConfig, variants: Sequence[BuildVariant], options: BuildOptions
-) -> None:
-    """Note variants with another version in their own file, which may be outdated."""
-    version = project_version(config, runtime=options.runtime)
-    for each in variants:
-        if version is not None and Version(each.version).public != version.version.public:
-            text = f"{each.label} has the version {each.version} in its own file, but the project has {version.text}"
-            hint = "add the file to `sync` of [tool.publish-all.version] to keep them in sync"
-            options.runtime.note(f"{text}: {hint}")
 
 
 def _wanted(

@@ -26,6 +26,7 @@ from publish_all._temporary import temporary_folder
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection, or_default_registry
 from publish_all.commands.index import (
+    HIDDEN,
     IndexOptions,
     ensure_installed,
     open_source,
@@ -47,8 +48,6 @@ from publish_all.variants.resolve import resolve_variants
 REQUIREMENTS = "requirements.txt"
 LOCK = "pylock.toml"
 
-_HIDDEN = frozenset({401, 403, 404})
-"""Statuses of a project that is not there, or that we may not see."""
 _WRITTEN = "# Written by `publish-all download`."
 _PLATFORM = re.compile(
     r"(?:(?P<libc>many|musl)linux_(?P<major>\d+)_(?P<minor>\d+)|macosx_\d+_\d+|win)_"
@@ -140,7 +139,7 @@ def _projects(
     try:
         return source.projects(None)
     except ServeError as error:
-        if error.status not in _HIDDEN:
+        if error.status not in HIDDEN:
             raise
         msg = f"{source.name} does not list its packages"
         raise UsageError(msg, hint="Add the names of packages, as in `publish-all list NAME`.") from error

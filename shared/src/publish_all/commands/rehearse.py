@@ -21,6 +21,10 @@ from publish_all.repositories.repository import Repository
 
 _SHOWN_LINES = 15
 _TIMEOUT = 900.0
+# They make another Python environment visible.
+_OTHER_ENVIRONMENTS = frozenset(
+    {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"}
+)
 _MODULE = re.compile(r"[A-Za-z_]\w*")
 # The step after a failed rehearsal: the test index has the files, so they can't be changed there any more.
 _HINT = "Fix it and release a new version, because the files on the test index cannot be replaced."
@@ -68,8 +72,9 @@ def _install_and_import(release: Release, fetched: Sequence[Path], folder: Path,
     file = (wheels or sdists)[0]
 
     def run(command: Sequence[str], environment: Mapping[str, str], what: str) -> None:
+        alone = {name: value for name, value in environment.items() if name not in _OTHER_ENVIRONMENTS}
         try:
-            done = runtime.run_project(command, cwd=folder, environment=_alone(environment), timeout=_TIMEOUT)
+            done = runtime.run_project(command, cwd=folder, environment=alone, timeout=_TIMEOUT)
         except TimeoutError as error:
             raise RehearsalError(f"rehearsal: {what}: {error}", hint=_HINT) from error
         if done.returncode != 0:
@@ -84,12 +89,6 @@ def _install_and_import(release: Release, fetched: Sequence[Path], folder: Path,
     importing = for_project_code(runtime.environment).environment
     for module in _modules(file) if wheels else ():
         run([python, "-I", "-c", f"import {module}"], importing, f"import {module} of {release}")
-
-
-def _alone(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment variables without those that make another Python environment visible."""
-    others = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"}
-    return {name: value for name, value in environment.items() if name not in others}
 
 
 def _modules(wheel: Path) -> Iterator[str]:
