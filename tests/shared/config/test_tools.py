@@ -246,4 +246,4 @@ def test_server_login_is_for_the_listed_servers_that_state_no_login(read):
 
 def test_a_section_twice_is_one(read):
     (each,) = read((SECTION + "[corp]\nca_cert = /ca.pem\n").encode()).entries
-    assert (each.username, str(each.ca_cert)) == ("bob", "/ca.pem")
+    assert (each.username, each.ca_cert.as_posix()) == ("bob", "/ca.pem")
