@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from publish_all.repositories.simple_pages import IndexFile
 
 GIB = 1024**3
-HIDDEN = frozenset({401, 403, 404})
-"""Statuses with which a repository hides which packages it has, or that it has one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

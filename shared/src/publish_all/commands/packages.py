@@ -26,7 +26,6 @@ from publish_all._temporary import temporary_folder
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection, or_default_registry
 from publish_all.commands.index import (
-    HIDDEN,
     IndexOptions,
     ensure_installed,
     open_source,
@@ -139,7 +138,7 @@ def _projects(
     try:
         return source.projects(None)
     except ServeError as error:
-        if error.status not in HIDDEN:
+        if not error.hidden:
             raise
         msg = f"{source.name} does not list its packages"
         raise UsageError(msg, hint="Add the names of packages, as in `publish-all list NAME`.") from error

@@ -27,14 +27,7 @@ from publish_all._own_files import replace_open
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import Runtime, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
-from publish_all.commands.index import (
-    HIDDEN,
-    open_source,
-    project_names,
-    published_names,
-    releases_of,
-    servable,
-)
+from publish_all.commands.index import open_source, project_names, published_names, releases_of, servable
 from publish_all.config.github_project import link_of_actions, link_of_git
 from publish_all.config.kinds import upload_url_problem
 from publish_all.config.model import ProjectConfig
@@ -182,7 +175,7 @@ def _read(
         except ServeError as error:
             if error.status == 404:
                 return None
-            if error.status in HIDDEN and source.scope is not None:
+            if error.hidden and source.scope is not None:
                 error.hint = (
                     "Registries are read without a credential. To use yours, and show these files to all readers of "
                     "the site, add --own-credentials"
@@ -209,9 +202,9 @@ def _listed(source: IndexSource, published: Sequence[NormalizedName]) -> Sequenc
     try:
         return source.projects(None)
     except ServeError as error:
-        if error.status in HIDDEN and published:
+        if error.hidden and published:
             return published
-        if error.status in HIDDEN:
+        if error.hidden:
             error.hint = (
                 f"Add the names of packages, as in `publish-all site NAME`. {error.hint or ''}".strip()
             )

@@ -33,6 +33,11 @@ class ServeError(PublishAllError):
         self.status = status
 
     @property
+    def hidden(self) -> bool:
+        """Whether the source does not tell which packages it has, or that it has one."""
+        return self.status in {401, 403, 404}
+
+    @property
     def text(self) -> str:
         return f"{self.message} {self.hint or ''}".strip()
 
