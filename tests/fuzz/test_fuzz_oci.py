@@ -17,7 +17,7 @@ from publish_all.errors import CredentialError
 from publish_all.findings import Finding
 from publish_all.index.index_source import ServeError
 from publish_all.index.oci_source import OciSource
-from publish_all.index.service import page_answer, with_addresses
+from publish_all.index.service import with_addresses
 from publish_all.repositories.oci_layout import (
     ARTIFACT_TYPE,
     INDEX_TYPE,
@@ -29,6 +29,7 @@ from publish_all.repositories.oci_layout import (
     parse_place,
 )
 from publish_all.repositories.oci_registry import OciRegistry
+from publish_all.repositories.simple_pages import render_project
 
 DEMO = canonicalize_name("demo")
 TAGS = {"name": "sep/demo", "tags": ["1.0", "1.1rc1", "latest", "1_2.0", "sha256-" + "a" * 64]}
@@ -102,7 +103,7 @@ def serve(**replies: bytes) -> None:
         assert str(error)  # noqa: PT017 - what it says is a part of the behaviour
         return
     if page is not None:
-        page_answer(with_addresses(page, "github"))
+        render_project(with_addresses(page, "github"))
 
 
 def add(content: bytes) -> None:

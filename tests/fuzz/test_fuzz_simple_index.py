@@ -5,7 +5,7 @@ from __future__ import annotations
 from fuzz_inputs import altered_json, fuzz, in_time, long, near
 from hypothesis import given
 
-from publish_all.index.service import merged, page_answer, with_addresses
+from publish_all.index.service import merged, with_addresses
 from publish_all.repositories.simple_pages import (
     HTML_TYPE,
     JSON_TYPE,
@@ -82,7 +82,7 @@ def read(content: bytes, content_type: str) -> None:
     except PageError as error:
         assert str(error)  # noqa: PT017 - what it says is a part of the behaviour
         return
-    page_answer(merged((with_addresses(page, "github"), page)))
+    render_project(merged((with_addresses(page, "github"), page)))
 
 
 @fuzz
