@@ -166,10 +166,8 @@ def _logins(stated: Mapping[str, str], pipeline: Pipeline, kept: Mapping[str, Lo
         if name and name not in pipeline.destinations:
             raise UsageError(f"--auth {name}={how}: nothing is published to {name!r}")
         if how not in {"oidc", "token"} or (how == "oidc" and name not in {"", *PUBLIC}):
-            raise UsageError(
-                f"--auth {name}={how} is not a way to log in" if name else f"--auth {how} is not one",
-                hint="It is `oidc` (trusted publishing, for PyPI and TestPyPI) or `token`.",
-            )
+            hint = "It is `oidc` (trusted publishing, for PyPI and TestPyPI) or `token`."
+            raise UsageError(f"--auth: {how!r} is not a way to log in", hint=hint)
     logins = {name: login for name, login in kept.items() if name in pipeline.destinations}
     for name in (each for each in pipeline.destinations if each in PUBLIC):
         wanted = stated.get(name) or stated.get("")

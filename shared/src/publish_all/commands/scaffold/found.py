@@ -125,6 +125,10 @@ def look(options: InitOptions) -> Found:
         variants, layout = (), EMPTY
     elif not variants:
         variants, layout = choices.collected(_variants(root))
+    if not pyproject:
+        notes.append("a pyproject.toml is created for publish-all; setup.py and setup.cfg are not changed")
+    for each in known:
+        notes.append(f"{each.name} is configured in {each.origin}: use `-r {each.name}` to publish there")
     written = (repository / GITLAB_FILE, *([ours.path] if ours is not None else []))
     texts = (text, *(current(each) or "" for each in written))
     return Found(
@@ -144,7 +148,7 @@ def look(options: InitOptions) -> Found:
         migration=made,
         ours=ours.path if ours is not None else None,
         kept=made.kept if ours is None or (options.from_workflow and made.destinations) else kept_in(ours),
-        notes=(*notes, *_notes(root, pyproject, known)),
+        notes=tuple(notes),
         source=tool_source(
             options.source, root=repository, texts=texts, runtime=runtime, poetry=options.in_poetry
         ),
@@ -214,9 +218,7 @@ def _remote(repository: Path, runtime: Runtime) -> tuple[choices.Service | None,
     return service, link
 
 
-def _known(
-    config: ProjectConfig, runtime: Runtime
-) -> tuple[tuple[choices.NewRepository, ...], tuple[str, ...]]:
+def _known(config: ProjectConfig, runtime: Runtime) -> tuple[tuple[choices.NewRepository, ...], list[str]]:
     """Repositories of Poetry, Hatch, uv, pdm and `.pypirc` that can be published to, and notes on the others."""
     tools = read_tools(config, environment=runtime.environment, folders=runtime.places().hosts)
     adopted, refused, notes = adopt(tools.entries)
@@ -228,14 +230,7 @@ def _known(
         if each.kind.standard_api and each.url is not None and each.name not in config.repositories
     )
     reasons = (f"{each.message}. {each.hint}" for each in refused.values())
-    return known, (*tools.notes, *notes, *reasons)
-
-
-def _notes(root: Path, pyproject: Mapping[str, Any], known: Iterable[choices.NewRepository]) -> Iterator[str]:
-    if not pyproject and _has_setup(root):
-        yield "a pyproject.toml is created for publish-all; setup.py and setup.cfg are not changed"
-    for each in known:
-        yield f"{each.name} is configured in {each.origin}: use `-r {each.name}` to publish there"
+    return known, [*tools.notes, *notes, *reasons]
 
 
 def version_choice(
