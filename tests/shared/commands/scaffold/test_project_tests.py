@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from publish_all._toml import loads
-from publish_all.commands.scaffold.project_tests import commands_that_test
+from publish_all.commands.scaffold.found import commands_that_test
 
 HATCHLING = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
 POETRY = "[tool.poetry]\nname = 'x'\n"

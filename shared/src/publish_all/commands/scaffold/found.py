@@ -19,7 +19,6 @@ from publish_all.commands.scaffold.changes import current
 from publish_all.commands.scaffold.github_workflow import kept_in
 from publish_all.commands.scaffold.gitlab_pipeline import GITLAB_FILE
 from publish_all.commands.scaffold.hand_made import HandMade, read_migration, read_values, variant_name
-from publish_all.commands.scaffold.project_tests import commands_that_test
 from publish_all.commands.scaffold.tool_source import Source, tool_source
 from publish_all.config.github_project import answer_of_git, link_of_remote, remote_of
 from publish_all.config.known import adopt
@@ -29,7 +28,7 @@ from publish_all.config.parse import parse_project
 from publish_all.config.tools import read_tools
 from publish_all.config.workflows import Workflow, read_workflows
 from publish_all.errors import ConfigurationError, UsageError, VersionError
-from publish_all.variants.setup_files import name_in_setup_files
+from publish_all.variants.setup_files import extras_of_setup, name_in_setup_files
 from publish_all.version.attribute import read_attribute
 from publish_all.version.places import source_places
 from publish_all.version.static import asks_us, project_name
@@ -37,6 +36,14 @@ from publish_all.version.static import asks_us, project_name
 _FOLDERS = ("", "src/", "lib/", "packages/")
 _FILES = ("__init__", "_version", "version", "__version__", "__about__", "about")
 _NOT_OURS = frozenset({"tests", "test", "docs", "doc", "build", "dist", "examples", "benchmarks", "scripts"})
+# The names of extras and dependency groups, and the files, that tests usually need.
+_USUAL = ("test", "tests", "testing", "dev")
+_REQUIREMENTS = (
+    "requirements-test.txt",
+    "requirements-dev.txt",
+    "requirements/test.txt",
+    "requirements/dev.txt",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -309,3 +316,43 @@ def attribute_files(found: Found) -> tuple[str, ...]:
             if literal.is_relative_to(found.root):
                 files[literal.relative_to(found.root).as_posix()] = None
     return tuple(files)
+
+
+def commands_that_test(root: Path, pyproject: Mapping[str, Any]) -> tuple[str, ...]:
+    """The test commands: nox, tox, Poetry, Hatch, or pytest with the usual requirements; none where there seem to be no tests.
+
+    They run where only uv is installed. Lint is not run, because it may fail for files that are not part of a release.
+    """
+    if (root / "noxfile.py").is_file():
+        return ("uvx nox --no-error-on-missing-interpreters",)
+    tool, tox_ini = table(pyproject, "tool"), root / "tox.ini"
+    text = tox_ini.read_text(encoding="utf-8", errors="replace") if tox_ini.is_file() else ""
+    if "tox" in tool or "[tox" in text or "[testenv" in text:  # other tools have their settings there, too
+        return ("uvx tox run --skip-missing-interpreters true",)
+    if not _has_tests(root, pyproject):
+        return ()
+    if "pytest" in str(table(tool, "poetry", "group")):
+        return ("uvx poetry install --all-groups", "uvx poetry run pytest")
+    environments = table(tool, "hatch", "envs")
+    for name, stated in environments.items():
+        if "pytest" in str(stated) and name != "hatch-test":
+            return (f"uvx hatch run {shlex.quote(f'{name}:pytest')}",)
+    extras = {**extras_of_setup(root), **table(pyproject, "project", "optional-dependencies")}
+    named = ",".join(each for each in _USUAL if each in extras)
+    needed = [f".[{named}]" if named else "."]
+    for name in _USUAL:
+        needed += ["--group", name] if name in table(pyproject, "dependency-groups") else []
+    for name in _REQUIREMENTS:
+        needed += ["-r", name] if (root / name).is_file() else []
+    if needed == ["."] and backend_name(pyproject).startswith("hatchling"):
+        return ("uvx hatch test",)
+    return ("uv venv", f"uv pip install -e {shlex.join(needed)} pytest", "uv run --no-project pytest")
+
+
+def _has_tests(root: Path, pyproject: Mapping[str, Any]) -> bool:
+    """Whether there is a file in which pytest finds tests: it fails where it finds none."""
+    stated = table(pyproject, "tool", "pytest", "ini_options").get("testpaths", ("tests", "test"))
+    folders = stated.split() if isinstance(stated, str) else [str(each) for each in stated]
+    inside = (path for each in folders for path in (root / each).rglob("*.py"))
+    names = (path.name for path in (*root.glob("*.py"), *inside))
+    return any(name.startswith("test_") or name.endswith("_test.py") for name in names)
