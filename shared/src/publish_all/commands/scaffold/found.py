@@ -319,7 +319,7 @@ def attribute_files(found: Found) -> tuple[str, ...]:
 
 
 def commands_that_test(root: Path, pyproject: Mapping[str, Any]) -> tuple[str, ...]:
-    """The test commands: nox, tox, Poetry, Hatch, or pytest with the usual requirements; none where there seem to be no tests.
+    """The test commands: nox, tox, Poetry, Hatch, or pytest with the usual requirements; empty for a project without tests.
 
     They run where only uv is installed. Lint is not run, because it may fail for files that are not part of a release.
     """
