@@ -76,10 +76,7 @@ def _finding(shape: TokenShape, where: str, place: str, hint: str = "") -> Findi
 
 def _in_notebook(where: str, name: str, cells: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
     """Those in the sources and outputs of the cells (nbformat 4)."""
-    clear = (
-        f"Clear it: jupyter nbconvert --clear-output --inplace {name.rpartition('/')[2]}. Revoke it where it was "
-        "issued, and build again."
-    )
+    clear = f"Revoke it, run `jupyter nbconvert --clear-output --inplace {name.rpartition('/')[2]}`, and build again."
     for number, cell in enumerate(cells, 1):
         for shape, _ in _shapes(_text(cell.get("source"))):
             yield _finding(shape, where, f"cell {number} of {name}")

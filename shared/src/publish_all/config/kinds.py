@@ -102,10 +102,7 @@ class _GitHubRelease(Kind):
     def url_problem(self, url: str) -> str | None:
         problem = super().url_problem(url)
         if problem is None and not re.search(r"/repos/[^/?#]+/[^/?#]+/?\Z", url):
-            return (
-                f"{url!r} must be the API URL of a GitHub repository: https://api.github.com/repos/OWNER/REPOSITORY, or "
-                "https://HOST/api/v3/repos/OWNER/REPOSITORY on an Enterprise Server"
-            )
+            return f"{url!r} must be the API URL of a GitHub repository: https://api.github.com/repos/OWNER/REPOSITORY"
         return problem
 
     def claims(self, url: str) -> bool:

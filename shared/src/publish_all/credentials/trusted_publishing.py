@@ -245,8 +245,7 @@ class TrustedPublishingSource(CredentialSource):
         page = publishing_page(request.url, "PROJECT")
         register = f"Register this job as a trusted publisher{f' at {page}' if page else ''}"
         return diagnoses.TRUSTED_PUBLISHING_UNUSED.found(
-            f"The token in {credential.origin} is used for {request.repository}, although this job could use trusted "
-            "publishing. The files get no attestations.",
+            f"The token in {credential.origin} is used for {request.repository}, not trusted publishing.",
             where=credential.origin,
             hint=f"{register} (`publish-all doctor` in this job shows the fields). Then publish with `--auth oidc`, and "
             "revoke the token. To keep it without this note, use `--auth token`.",
@@ -405,10 +404,8 @@ def ensure_covers(
         f"  {name}: {publishing_page(request.url, None if new else name) or 'its settings'}"
         for name, new in projects.items()
     ]
-    message = (
-        f"{request.repository} knows this job as the trusted publisher of {len(token.project_ids)} of the "
-        f"{len(projects)} projects to upload ({', '.join(projects)}). It would refuse the files of the other projects."
-    )
+    number = f"{len(token.project_ids)} of the {len(projects)} projects to upload ({', '.join(projects)})"
+    message = f"{request.repository} knows this job as the trusted publisher of {number}."
     hint = "\n".join(["Register this job for each of these projects that lack it:", *pages])
     raise refused(Diagnosis("PA334").found(message, where=_mint_url(request), hint=hint))
 
@@ -594,15 +591,12 @@ def why_unknown(token: IdentityToken, project: str | None) -> Iterator[str]:
             if environment
             else "If the publisher names an environment, add `environment: NAME` to the job."
         )
-        yield (
-            f"The publisher must name {repository}: upper and lower case matter, and in a fork or after a rename "
-            "the original does not match."
-        )
+        yield f"The publisher must name {repository}, with this case, also in a fork or after a rename."
         if owner_id := token.claim("repository_owner_id"):
+            owner = _shown(token.claim("repository_owner"))
             yield (
-                f"If all fields match, the owner is another account with the same name: the owner of this job, "
-                f"{_shown(token.claim('repository_owner'))}, has the id {_shown(owner_id)} (repository_owner_id). "
-                "Remove the publisher and add it again, which stores the current id."
+                f"If all fields match, the publisher is for another account: the owner of this job, {owner}, has the id "
+                f"{_shown(owner_id)} (repository_owner_id). Remove the publisher and add it again."
             )
     if project is not None:
         yield f"The publisher must be registered for {project}; each variant is a separate project."
