@@ -130,6 +130,7 @@ class GitHubReleaseRepository:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     private: bool = False
+    purpose: Purpose = Purpose.UPLOAD
     # The files that a release must have before it is published, of all projects with this version.
     _planned: dict[Version, set[str]] = field(default_factory=dict)
     _tags: dict[Version, str | None] = field(default_factory=dict)
@@ -143,22 +144,19 @@ class GitHubReleaseRepository:
     def __post_init__(self) -> None:
         self.name = self.config.name
         self._url = filled_url(self.config).rstrip("/")
-        self.api = self._api(Purpose.UPLOAD)
-
-    @property
-    def url(self) -> str:
-        return shown_url(self._url)
-
-    def _api(self, purpose: Purpose) -> GitHubApi:
-        return GitHubApi(
+        self.api = GitHubApi(
             self._url,
             self.config,
             self.credentials,
             self.session,
-            purpose=purpose,
+            purpose=self.purpose,
             clock=self.clock,
             sleep=self.sleep,
         )
+
+    @property
+    def url(self) -> str:
+        return shown_url(self._url)
 
     # --- before the first byte
 
@@ -483,11 +481,7 @@ class GitHubReleaseRepository:
 
     def reader(self) -> GitHubReleaseRepository:
         """The same without a credential if none is found."""
-        reader = GitHubReleaseRepository(
-            self.config, self.credentials, self.session, self.tag_prefix, self.clock, self.sleep
-        )
-        reader.api = self._api(Purpose.READ)
-        return reader
+        return replace(self, purpose=Purpose.READ)
 
     def published(self) -> Iterator[Asset]:
         """All files of all releases that are published. Raises `HttpError` and `CredentialError`."""
