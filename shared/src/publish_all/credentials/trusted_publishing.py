@@ -245,7 +245,8 @@ class TrustedPublishingSource(CredentialSource):
         page = publishing_page(request.url, "PROJECT")
         register = f"Register this job as a trusted publisher{f' at {page}' if page else ''}"
         return diagnoses.TRUSTED_PUBLISHING_UNUSED.found(
-            f"The token in {credential.origin} is used for {request.repository}, not trusted publishing.",
+            f"The token in {credential.origin} is used for {request.repository}, although this job could use trusted "
+            "publishing. The files get no attestations.",
             where=credential.origin,
             hint=f"{register} (`publish-all doctor` in this job shows the fields). Then publish with `--auth oidc`, and "
             "revoke the token. To keep it without this note, use `--auth token`.",
