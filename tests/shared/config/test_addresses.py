@@ -75,7 +75,7 @@ def test_a_wrong_url_says_why(kind, url, problem):
 def test_a_url_with_a_password_is_refused_and_not_repeated(kind):
     problem = kind.url_problem("https://me:hunter2@x.example/")
 
-    assert "contains a user name or a password" in problem
+    assert "holds a user name or a password" in problem
     assert "hunter2" not in problem
 
 

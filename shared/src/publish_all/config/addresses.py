@@ -131,7 +131,7 @@ def web_problem(url: str, *, scheme_optional: bool = False) -> str | None:
         return "is not a valid URL (check its port and brackets)"
     scheme = parts.scheme.lower() if "://" in url or not scheme_optional else "https"
     if parts.username is not None or parts.password is not None:
-        return "contains a user name or a password; remove them, and use `publish-all login` instead"
+        return "holds a user name or a password; remove them, and use `publish-all login` instead"
     if any(character.isspace() for character in url):
         return f"{url!r} contains white space"
     if scheme == "file" or ("://" not in url and not scheme_optional):
