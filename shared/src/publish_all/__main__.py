@@ -11,13 +11,7 @@ def main() -> int:
     # Modules create many objects and no garbage. So the garbage collector skips them
     # while the command runs and when the interpreter ends, which saves a tenth of a short command.
     gc.disable()
-    try:
-        return _run()
-    finally:
-        _freeze()
-
-
-def _run() -> int:
+    freeze = getattr(gc, "freeze", gc.disable)  # PyPy has none
     try:
         from publish_all.cli.application import run
     except ModuleNotFoundError as error:
@@ -28,14 +22,12 @@ def _run() -> int:
             'Install it with: pip install "publish-all[cli]"\n'
         )
         return 2
-    _freeze()
+    freeze()
     gc.enable()
-    return run()
-
-
-def _freeze() -> None:
-    if hasattr(gc, "freeze"):  # PyPy has none
-        gc.freeze()
+    try:
+        return run()
+    finally:
+        freeze()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 # Without O_NONBLOCK, opening a named pipe would wait for its other end.
-_FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
+_FLAGS = 0
+for _name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"):
+    _FLAGS |= getattr(os, _name, 0)
 
 INDEX_LOCK = ".publish-all.lock"
 """The file beside the `simple/` of a repository of the kind `directory`."""

@@ -6,8 +6,9 @@ Plain values only, as in events: no secrets, no open files, nothing that knows a
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from publish_all.errors import CheckError
 from publish_all.findings import Finding, Severity
@@ -85,7 +86,7 @@ class ReleaseReport:
 
     @property
     def complete(self) -> bool:
-        return self.committed and all(each.done for each in self.files)
+        return self.committed and all(map(attrgetter("done"), self.files))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,13 +102,16 @@ class RepositoryReport:
     seconds: float = 0.0
 
     @property
-    def files(self) -> Iterator[FileReport]:
-        return (file for release in self.releases for file in release.files)
+    def files(self) -> Sequence[FileReport]:
+        files: list[FileReport] = []
+        for release in self.releases:
+            files += release.files
+        return files
 
     @property
     def complete(self) -> bool:
         """Whether all files are uploaded, and listed if there is an index. Then the next repository may start."""
-        return all(release.complete for release in self.releases)
+        return all(map(attrgetter("complete"), self.releases))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +125,7 @@ class PublishReport:
 
     @property
     def complete(self) -> bool:
-        return self.stopped_by is None and all(each.complete for each in self.repositories)
+        return self.stopped_by is None and all(map(attrgetter("complete"), self.repositories))
 
     @property
     def exit_code(self) -> int:
@@ -159,7 +163,10 @@ class CheckSummary:
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
-        return (*(finding for each in self.subjects for finding in each.findings), *self.findings)
+        findings: list[Finding] = []
+        for each in self.subjects:
+            findings += each.findings
+        return (*findings, *self.findings)
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -45,7 +45,8 @@ def test_events_of_tasks_are_heard_in_the_waiting_thread_before_their_end(worker
     workers.submit(
         lambda: workers.emit(Note(message="inside")), then=lambda _: heard.append(list(events.seen))
     )
-    workers.drain()
+    while workers.running and not workers.cancellation.aborting:
+        workers.wait()
     assert heard == [[Note(message="inside")]]
     assert events.threads == {threading.get_ident()}
 
@@ -74,7 +75,8 @@ def test_says_once_that_it_lets_end_what_has_begun(workers, cancellation, events
     (note,) = events.of(Note)
     assert "Ctrl-C again" in note.message
     release.set()
-    workers.drain()
+    while workers.running and not workers.cancellation.aborting:
+        workers.wait()
     assert events.of(Note) == [note]
 
 
@@ -83,5 +85,6 @@ def test_ctrl_c_cancels(workers, cancellation):
         raise KeyboardInterrupt
 
     workers.submit(interrupted, then=lambda _: None)
-    workers.drain()
+    while workers.running and not workers.cancellation.aborting:
+        workers.wait()
     assert (cancellation.stopping, cancellation.aborting) == (True, False)

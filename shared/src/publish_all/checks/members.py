@@ -112,8 +112,9 @@ def check_layout(opened: Opened) -> Iterator[Finding]:
 def check_contents(opened: Opened) -> Iterator[Finding]:
     """What a wheel installs, and what it should not install."""
     loose, odd = [], []
-    compiled = [each.name for each in opened.members if each.name.endswith(_BYTECODE)]
-    if all(".dist-info/" in each.name for each in opened.members):
+    contents = [each.name for each in opened.members if ".dist-info/" not in each.name]
+    compiled = [each for each in contents if each.endswith(_BYTECODE)]
+    if not contents:
         message = f"{opened.distribution.filename} holds nothing but its metadata"
         yield opened.found(Diagnosis("PA216"), message)
         return

@@ -240,6 +240,8 @@ def _licences(opened: Opened) -> Iterator[str]:
     # PEP 639: metadata 2.4 says where they lie; before that the field is setuptools' own.
     known_field = knows_licence_files(opened.distribution.header("Metadata-Version") or "")
     stated = metadata.get("License-File", ()) if known_field and opened.readable else ()
+    if not stated:
+        return
     held = {each.name.removeprefix("./").partition("/")[2] for each in opened.members}
     prefix = "licenses/" if opened.is_wheel else ""
     lacking = [each for each in stated if prefix + each.strip() not in held]

@@ -213,9 +213,10 @@ def _read(opened: Opened, contents: Iterable[tuple[Member, bytes | None]]) -> Op
 
 
 def _record(wheel: zipfile.ZipFile) -> Mapping[str, tuple[str, str]] | None:
-    found = (e for e in wheel.infolist() if re.fullmatch(r"[^/]+\.dist-info/RECORD", e.orig_filename))
-    info = next(found, None)
-    if info is None:
+    for info in wheel.infolist():
+        if re.fullmatch(r"[^/]+\.dist-info/RECORD", info.orig_filename):
+            break
+    else:
         return None
     if info.file_size > _HASHED:
         raise zipfile.BadZipFile("its RECORD is too long")

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from cleo.commands.command import Command
 from cleo.exceptions import CleoError
@@ -203,11 +203,6 @@ class UseCaseCommand(Command, ABC):
         return self.io.is_interactive() and sys.stdin is not None and sys.stdin.isatty()
 
     @property
-    def ask_person(self) -> Ask | None:
-        """Asks on the terminal; None if there is no terminal."""
-        return make_ask(self.io) if self.can_ask else None
-
-    @property
     def verbosity(self) -> int:
         """-1 quiet, 0 normal, 1 to 3 for -v to -vvv."""
         return list(Verbosity).index(self.io.output.verbosity) - 1
@@ -215,10 +210,11 @@ class UseCaseCommand(Command, ABC):
     def make_reporter(self, kind: str = "text", *, events: bool = False) -> Reporter:
         from publish_all.reporting.make import make_reporter
 
+        out, err = self.io.output, self.io.error_output
         return make_reporter(
             kind if kind == "json" else "text",
-            out=_stream(self.io.output, sys.stdout),
-            err=_stream(self.io.error_output, sys.stderr),
+            out=out.stream if isinstance(out, StreamOutput) else sys.stdout,
+            err=err.stream if isinstance(err, StreamOutput) else sys.stderr,
             color=self.io.is_decorated(),
             verbosity=self.verbosity,
             events=events,
@@ -332,7 +328,7 @@ class ConnectingCommand(UseCaseCommand):
             client_key=self.path("client-key"),
             timeout=self.number("timeout", float, least=0.1),
             auth=self.text("auth") or "auto",
-            ask=self.ask_person,
+            ask=make_ask(self.io) if self.can_ask else None,
             runtime=self.runtime(),
         )
 
@@ -392,10 +388,6 @@ def _of_system(error: OSError) -> PublishAllError:
     told = PublishAllError(f"{place}{error.strerror or error}", hint=hint)
     told.__cause__ = error
     return told
-
-
-def _stream(output: Any, default: TextIO) -> TextIO:
-    return output.stream if isinstance(output, StreamOutput) else default
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cleo.io.outputs.output import Type as OutputType
 from packaging.utils import canonicalize_name
 
-from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.command import UseCaseCommand, make_ask
 from publish_all.cli.options import CREDENTIAL_VARIABLES, FORMAT, Operand, Value, flag
 
 
@@ -92,7 +92,7 @@ class LoginCommand(UseCaseCommand):
         row = login(
             self.argument("repository"),
             self.directory,
-            ask=self.ask_person,
+            ask=make_ask(self.io) if self.can_ask else None,
             forget=self.option("forget"),
             project=canonicalize_name(project) if project else None,
             username=self.option("username") or None,

@@ -17,7 +17,6 @@ from publish_all.config.addresses import PYPI_HOSTS, hostname_of, without_user
 from publish_all.config.github_project import complete
 from publish_all.config.known import KnownRepositories, ad_hoc
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionConfig
-from publish_all.config.tools import Tool, ToolSettings
 from publish_all.errors import UsageError
 from publish_all.repositories.repository import Means, Repository, make_repository
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:  # a folder needs neither network nor credential
     from publish_all._http import Session
     from publish_all._secret import Secret
     from publish_all.attestations.attestation import Signer
+    from publish_all.config.tools import ToolSettings
     from publish_all.credentials.credential_source import Credentials
     from publish_all.credentials.prompt import Ask
     from publish_all.repositories.oci_layout import ReceiptFile
@@ -209,6 +209,8 @@ def _in_project(tools: ToolSettings) -> Iterator[tuple[str, str, str]]:
 
 
 def _in_variables(tools: ToolSettings) -> Iterator[tuple[str, str, str]]:
+    from publish_all.config.tools import Tool
+
     for tool in Tool:
         for variable in tool.targets:
             stated = tools.variable(variable)

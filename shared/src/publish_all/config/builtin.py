@@ -53,7 +53,11 @@ def of_one_origin(
     origin: str = "built in",
 ) -> RepositoryConfig:
     """A repository whose keys all have the same origin."""
-    stated = {"kind": kind, "url": url, "index-url": index_url}
+    origins = dict.fromkeys(("kind", "url", "index-url"), origin)
+    if url is None:
+        del origins["url"]
+    if index_url is None:
+        del origins["index-url"]
     return RepositoryConfig(
         name=name,
         kind=kind,
@@ -61,7 +65,7 @@ def of_one_origin(
         index_url=index_url,
         scope=scope,
         origin=origin,
-        origins=MappingProxyType({key: origin for key, value in stated.items() if value is not None}),
+        origins=MappingProxyType(origins),
     )
 
 

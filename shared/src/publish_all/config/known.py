@@ -10,6 +10,7 @@ name is an error, because a wrong guess could publish a private package.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -32,7 +33,7 @@ if TYPE_CHECKING:  # not imported for folders, which need no other tools
 
 PREFIX = "PUBLISH_ALL_REPOSITORIES_"
 
-_KEYS = {"_INDEX_URL": "index-url", "_URL": "url", "_KIND": "kind", "_AUDIENCE": "audience"}
+_VARIABLE = re.compile(rf"{PREFIX}(.*?)_(INDEX_URL|URL|KIND|AUDIENCE)", re.DOTALL)
 _OF_ADDRESS = frozenset({"index-url", "username", "audience"})
 """Keys that belong to one URL and are dropped with it."""
 
@@ -242,17 +243,15 @@ def _located(config: RepositoryConfig, *, base: Path, home: Path, data: Path) ->
         return config
     from_here = config.scope in {Scope.ENVIRONMENT, Scope.COMMAND_LINE}
     start = Path.cwd() if from_here else home if config.scope is Scope.USER else base
-    return replace(config, url=str(start / _path(config.url, home)))
-
-
-def _path(url: str, home: Path) -> Path:
-    if scheme_of(url) == "file":
+    path = Path(config.url)
+    if scheme_of(config.url) == "file":
         from urllib.parse import urlsplit
         from urllib.request import url2pathname
 
-        return Path(url2pathname(urlsplit(url).path))
-    path = Path(url)
-    return home.joinpath(*path.parts[1:]) if path.parts[:1] == ("~",) else path
+        path = Path(url2pathname(urlsplit(config.url).path))
+    elif path.parts[:1] == ("~",):
+        path = home.joinpath(*path.parts[1:])
+    return replace(config, url=str(start / path))
 
 
 def _no_url(each: RepositoryConfig) -> ConfigurationError:
@@ -316,16 +315,16 @@ def environment_repositories(environment: Mapping[str, str]) -> Repositories:
     stated: dict[str, dict[str, str]] = {}
     origins: dict[str, str] = {}
     for variable, value in sorted(environment.items()):
-        suffix = next((each for each in _KEYS if variable.endswith(each)), None)
-        if variable.startswith(PREFIX) and value and suffix is not None:
-            name = variable.removeprefix(PREFIX).removesuffix(suffix).lower().replace("_", "-")
-            stated.setdefault(name, {})[_KEYS[suffix]] = value
-            origins[f"{name}.{_KEYS[suffix]}"] = f"environment {variable}"
+        found = _VARIABLE.fullmatch(variable)
+        if found is not None and value:
+            name, key = found[1].lower().replace("_", "-"), found[2].lower().replace("_", "-")
+            stated.setdefault(name, {})[key] = value
+            origins[f"{name}.{key}"] = f"environment {variable}"
             origins.setdefault(name, f"environment {variable}")
     problems = Problems("environment", origins)
-    found: Repositories = repositories(Scope.ENVIRONMENT)(Value(stated, (), problems))
+    read: Repositories = repositories(Scope.ENVIRONMENT)(Value(stated, (), problems))
     problems.raise_if_any()
-    return found
+    return read
 
 
 # Repositories of other tools.

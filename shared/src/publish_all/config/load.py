@@ -356,8 +356,11 @@ def _moved(repository: RepositoryConfig, root: Path) -> RepositoryConfig:
 
 def _find(folder: Path) -> _Workspace | None:
     """The workspace of a folder: the nearest configured one, or else the largest one of Poetry's path dependencies."""
-    top = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
-    of_paths = None
+    top, of_paths = None, None
+    for each in (folder, *folder.parents):
+        if (each / ".git").exists():
+            top = each
+            break
     for each in (folder, *folder.parents):
         file = each / PYPROJECT
         if file.is_file() and (_STATES.search(file.read_bytes()) or (each / "hatch.toml").is_file()):

@@ -39,6 +39,7 @@ from publish_all.config.reading import (
     flag,
     items,
     mapping,
+    readers,
     table,
     text,
     texts,
@@ -59,7 +60,7 @@ def parse_project(
     """
     problems = Problems(file, origins)
     stated = toml_table(pyproject, "tool").get("publish-all", {})
-    found = fields(Value(stated, TABLE, problems), {key.name: key.read for key in PROJECT})
+    found = fields(Value(stated, TABLE, problems), readers(PROJECT))
     problems.raise_if_any()
     private = found.pop("private", False) or _has_private_classifier(pyproject)
     own = {key: origin for key, origin in origins.items() if key.startswith("tool.publish-all.")}
@@ -105,7 +106,7 @@ def repositories(scope: Scope) -> Reader:
 
 def _repository(found: Value, name: str, scope: Scope) -> RepositoryConfig:
     refused = _refused(name, str(found.path[-1])) if scope is Scope.PROJECT else {}
-    stated = fields(found, {key.name: key.read for key in REPOSITORY}, refused=refused)
+    stated = fields(found, readers(REPOSITORY), refused=refused)
     keys = tuple(stated)
     kind = stated.pop("kind", BUILT_IN[name].kind if name in BUILT_IN else LEGACY)
     for key, problem in (("url", kind.url_problem), ("index-url", kind.index_url_problem)):
@@ -191,7 +192,7 @@ FIELDS: Mapping[str, str] = MappingProxyType({key.name: field_of(key.name) for k
 
 
 def _version(found: Value) -> VersionConfig:
-    config = build(VersionConfig, fields(found, {key.name: key.read for key in VERSION}))
+    config = build(VersionConfig, fields(found, readers(VERSION)))
     if config.source is VersionSource.ATTRIBUTE and "path" not in found.value:
         found.at("source").add(
             'is "attribute", which needs a path',
@@ -204,8 +205,8 @@ def _sync_place(found: Value) -> SyncPlace | None:
     if isinstance(found.value, str):
         path = text(rules.glob_problem)(found)
         return SyncPlace(path=path) if path is not None else None
-    readers = {"path": text(rules.glob_problem), "pattern": text(_pattern_problem)}
-    stated = fields(found, readers, required=["path"])
+    expected = {"path": text(rules.glob_problem), "pattern": text(_pattern_problem)}
+    stated = fields(found, expected, required=["path"])
     return build(SyncPlace, stated) if "path" in stated else None
 
 
@@ -280,7 +281,7 @@ WORKSPACE = (
 
 
 def _workspace(found: Value) -> WorkspaceConfig:
-    return build(WorkspaceConfig, fields(found, {key.name: key.read for key in WORKSPACE}))
+    return build(WorkspaceConfig, fields(found, readers(WORKSPACE)))
 
 
 # --- the project
@@ -291,8 +292,8 @@ def _code_problem(code: str) -> str | None:
 
 
 def _accepted(found: Value) -> AcceptedFinding | None:
-    readers = {"code": text(_code_problem), "files": texts(rules.not_empty), "reason": text(rules.not_empty)}
-    stated = fields(found, readers, required=["code", "reason"])
+    expected = {"code": text(_code_problem), "files": texts(rules.not_empty), "reason": text(rules.not_empty)}
+    stated = fields(found, expected, required=["code", "reason"])
     return build(AcceptedFinding, stated) if {"code", "reason"} <= stated.keys() else None
 
 

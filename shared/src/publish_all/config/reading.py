@@ -116,12 +116,14 @@ Reader: TypeAlias = Callable[[Value], Any]
 
 def text(check: Check | None = None) -> Reader:
     def read(found: Value) -> str | None:
-        trouble = f"must be a string, not {describe(found.value)}"
-        if isinstance(found.value, str):
-            trouble = (check(found.value) if check is not None else None) or ""
-        if trouble:
+        trouble = None
+        if not isinstance(found.value, str):
+            trouble = f"must be a string, not {describe(found.value)}"
+        elif check is not None:
+            trouble = check(found.value)
+        if trouble is not None:
             found.add(trouble)
-        return found.value if not trouble else None
+        return found.value if trouble is None else None
 
     return read
 
@@ -219,6 +221,11 @@ def fields(
         elif (value := readers[key](found.at(key))) is not None:
             stated[key] = value
     return stated
+
+
+def readers(keys: Iterable[Key]) -> dict[str, Reader]:
+    """The readers of keys, by name, for `fields`."""
+    return {key.name: key.read for key in keys}
 
 
 def build(model: Callable[..., T], stated: Mapping[str, Any], **given: Any) -> T:

@@ -19,6 +19,7 @@ from publish_all.config.reading import (
     flag,
     items,
     mapping,
+    readers,
     table,
     text,
     texts,
@@ -65,9 +66,9 @@ def wheels(found: Value) -> Mapping[str, WheelConfig]:
     for tag in stated:
         if (trouble := rules.wheel_tag_problem(tag)) is not None:
             found.at(tag).add(trouble)
-    readers = {key.name: key.read for key in WHEEL}
+    of_wheel = readers(WHEEL)
     return MappingProxyType(
-        {tag: build(WheelConfig, fields(found.at(tag), readers), tag=tag) for tag in stated}
+        {tag: build(WheelConfig, fields(found.at(tag), of_wheel), tag=tag) for tag in stated}
     )
 
 

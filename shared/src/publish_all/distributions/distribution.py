@@ -6,6 +6,7 @@ import enum
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from packaging.utils import (
@@ -149,7 +150,7 @@ class Release:
     @property
     def size(self) -> int:
         """Of all its files, in bytes."""
-        return sum(each.size for each in self.distributions)
+        return sum(map(attrgetter("size"), self.distributions))
 
     def __str__(self) -> str:
         return f"{self.project} {self.version}"

@@ -146,7 +146,7 @@ def _publish_lines(report: results.PublishReport) -> Iterator[str]:
 
 def repository_state(report: results.RepositoryReport) -> str:
     """In some words: how far a repository got."""
-    files = list(report.files)
+    files = report.files
     if not files:
         return "nothing goes there"
     if not report.started:

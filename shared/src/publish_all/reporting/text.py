@@ -85,11 +85,11 @@ def aligned(rows: Iterable[Sequence[str | int]], *, indent: str = "") -> Iterato
     cells = [[*map(clean, map(str, row))] for row in every]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row, values in zip(cells, every, strict=True):
-        padded = (
-            cell.rjust(width) if isinstance(value, int) or _QUANTITY.fullmatch(cell) else cell.ljust(width)
-            for cell, value, width in zip(row, values, widths, strict=True)
-        )
-        yield (indent + "  ".join(padded)).rstrip()
+        line = indent
+        for cell, value, width in zip(row, values, widths, strict=True):
+            to_the_right = isinstance(value, int) or _QUANTITY.fullmatch(cell)
+            line += (cell.rjust(width) if to_the_right else cell.ljust(width)) + "  "
+        yield line.rstrip()
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:

@@ -18,6 +18,7 @@ import shlex
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
@@ -252,7 +253,7 @@ class DirectoryRepository:
         folder = self._folder(distribution.project)
         stated = folder / distribution.filename
         there = [*folder.iterdir()] if folder.is_dir() else []
-        if any(each.name == stated.name for each in there):  # the file system may ignore case
+        if stated in there:  # the file system may ignore case
             return stated
         for each in there:
             same = each.suffix == stated.suffix and release_of(each.name) == release_of(stated.name)
@@ -312,7 +313,7 @@ class DirectoryRepository:
             listed[name] = file
         page = pages.ProjectPage(name=project, files=tuple(listed.values()), versions=tuple(versions))
         replace_pages(folder, pages.render_project(page))
-        projects = sorted(each.parent.name for each in folder.parent.glob("*/index.json"))
+        projects = sorted(map(attrgetter("parent.name"), folder.parent.glob("*/index.json")))
         replace_pages(folder.parent, pages.render_root(projects))
         return listed, tuple(findings)
 

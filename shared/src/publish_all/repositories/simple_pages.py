@@ -120,8 +120,11 @@ def render_project(page: ProjectPage) -> tuple[bytes, bytes]:
 
 def render_root(names: Sequence[str]) -> tuple[bytes, bytes]:
     """The list of projects in JSON and in HTML."""
-    content = {"meta": {"api-version": _API_VERSION}, "projects": [{"name": each} for each in names]}
-    links = [f'<a href="{quote(each)}/">{html.escape(each)}</a>' for each in names]
+    projects, links = [], []
+    for each in names:
+        projects.append({"name": each})
+        links.append(f'<a href="{quote(each)}/">{html.escape(each)}</a>')
+    content = {"meta": {"api-version": _API_VERSION}, "projects": projects}
     return _pages(content, "Simple index", links)
 
 
@@ -147,15 +150,17 @@ def _render_file(file: IndexFile) -> tuple[dict[str, Any], str]:
     if file.provenance is not None:
         content["provenance"] = attributes["data-provenance"] = file.provenance
     content["yanked"] = file.yanked or file.yanked is not None
-    written = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
-    return content, f"<a {written}>{html.escape(file.filename)}</a>"
+    written = ""
+    for name, value in attributes.items():
+        written += f' {name}="{html.escape(value)}"'
+    return content, f"<a{written}>{html.escape(file.filename)}</a>"
 
 
 def _pages(
     content: Mapping[str, Any], title: str, links: Iterable[str], metas: str = ""
 ) -> tuple[bytes, bytes]:
     title = html.escape(title)
-    lines = "\n".join(f"{each}<br>" for each in links)
+    lines = "<br>\n".join((*links, ""))
     page = f"""\
 <!DOCTYPE html>
 <html lang="en">
@@ -166,8 +171,7 @@ def _pages(
 </head>
 <body>
 <h1>{title}</h1>
-{lines}
-</body>
+{lines}</body>
 </html>
 """
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), page.encode()

@@ -89,7 +89,7 @@ def execute(
     try:
         for each in preflight.repositories:
             run = run_of(asked=each, stopped={*stopped})
-            members = {release.member for release in each.plan.releases}
+            members = each.plan.members
             if cancellation.stopping or stopped_by is not None or (stopped and members <= stopped):
                 reports.append(run.report(started=False))
                 continue
@@ -102,11 +102,10 @@ def execute(
             )
             if gate is not None and report.complete and not cancellation.stopping:
                 stopped_by = gate(report)
-            incomplete = {
-                release.member
-                for release, told in zip(each.plan.releases, report.releases, strict=True)
-                if not told.complete
-            }
+            incomplete = set()
+            for release, told in zip(each.plan.releases, report.releases, strict=True):
+                if not told.complete:
+                    incomplete.add(release.member)
             # An error in the preflight stops everything.
             stopped |= members if incomplete and gate is not None else incomplete
     finally:
@@ -207,7 +206,7 @@ class _RepositoryRun:
                 )
                 self._tell([finding])
             self.journal_is_broken = True
-            self.stopped |= {each.member for each in self.plan.releases}
+            self.stopped |= self.plan.members
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         for each in findings:
@@ -354,7 +353,7 @@ class _RepositoryRun:
         """Look once more at releases that the index does not list yet, after a pause. False if there is none or no time."""
         if self.seconds is None or self.cancellation.stopping:
             return False
-        if not self.verifies and not self.stopped.issuperset(each.member for each in self.plan.releases):
+        if not self.verifies and not self.plan.members <= self.stopped:
             self.verifies = True
             self.workers.listener(events.StepStarted(step="verify", detail=self.repository.name))
         waiting: list[Release] = []

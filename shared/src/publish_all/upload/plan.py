@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -37,8 +37,16 @@ class RepositoryPlan:
     needs: Mapping[str | None, frozenset[str]] = field(default_factory=dict)
 
     @property
-    def files(self) -> Iterator[Distribution]:
-        return (file for release in self.releases for file in release.distributions)
+    def files(self) -> Sequence[Distribution]:
+        files: list[Distribution] = []
+        for release in self.releases:
+            files += release.distributions
+        return files
+
+    @property
+    def members(self) -> set[str | None]:
+        """The members of a workspace that the releases are of."""
+        return set(map(attrgetter("member"), self.releases))
 
     def waits_for(self, member: str | None, stopped: Collection[str | None]) -> bool:
         """Whether a member is `stopped`, or needs one that is."""
@@ -149,8 +157,10 @@ class Schedule:
         self._open: set[str] = set()
         self._creates: set[NormalizedName] = set()
         for release in sorted(plan.releases, key=attrgetter("size"), reverse=True):
-            files = deque(each for each in release.distributions if each.filename in wanted)
-            self._waiting[str(release)] = files
+            files = self._waiting[str(release)] = deque()
+            for each in release.distributions:
+                if each.filename in wanted:
+                    files.append(each)
             self._members[str(release)] = release.member
             if not self._capabilities.opens_alone or len(files) < len(release.distributions):
                 self._open.add(str(release))

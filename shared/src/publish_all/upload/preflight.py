@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from packaging.utils import NormalizedName
 
@@ -45,6 +45,8 @@ _PROBLEMS: Mapping[type[PublishAllError], str] = {
 if TYPE_CHECKING:  # of a dry run
     from publish_all.summaries import PlannedFile, PlanReport
 
+_Answer: TypeAlias = tuple[Look, frozenset[type[PublishAllError]]]
+"""How a repository lists a release, or its findings about itself; and errors that prevent uploads."""
 Released: TypeAlias = Callable[[Repository, Distribution], bool]
 """Whether an existing file with other bytes is the same release, except for its requirements on workspace members."""
 
@@ -118,12 +120,12 @@ class Preflight:
     @property
     def stopped(self) -> frozenset[str | None]:
         """The members that failed, and those of which files are in conflict."""
-        return self.failed.union(
-            file.member
-            for each in self.repositories
-            for file, (state, _) in zip(each.plan.files, each.states, strict=True)
-            if state is FileState.CONFLICT
-        )
+        stopped = {*self.failed}
+        for each in self.repositories:
+            for file, (state, _) in zip(each.plan.files, each.states, strict=True):
+                if state is FileState.CONFLICT:
+                    stopped.add(file.member)
+        return frozenset(stopped)
 
     @property
     def others_go(self) -> bool:
@@ -194,13 +196,6 @@ def preflight(
     return Preflight(repositories=tuple(judged))
 
 
-class _Answer(NamedTuple):
-    """How a repository lists a release, or its findings about itself; and errors that prevent uploads."""
-
-    look: Look
-    obstacles: frozenset[type[PublishAllError]]
-
-
 def _ask(plan: RepositoryPlan, release: Release | None = None, *, workers: Workers, brief: bool) -> _Answer:
     """Ask a repository about itself or about a release, until asking again would not change the answer, or patience ends."""
     repository = plan.repository
@@ -215,7 +210,7 @@ def _ask(plan: RepositoryPlan, release: Release | None = None, *, workers: Worke
                 look = Look(findings=repository.preflight(plan.releases, brief=brief))
             else:
                 look = repository.states(release)
-            answer = _Answer(look, _obstacles_of(look.findings))
+            answer = look, _obstacles_of(look.findings)
             for each in look.findings:
                 if RepositoryError in _obstacles_of([each]):
                     reason = each.message
@@ -244,7 +239,7 @@ def _failed(error: PublishAllError, repository: Repository) -> _Answer:
         obstacles = frozenset(_KINDS.get(each.code[:3], CheckError) for each in findings)
     else:
         obstacles = frozenset({CredentialError if isinstance(error, CredentialError) else CheckError})
-    return _Answer(Look(findings=findings), obstacles)
+    return Look(findings=findings), obstacles
 
 
 def _judge(
@@ -257,21 +252,21 @@ def _judge(
 ) -> RepositoryPreflight:
     """Combine the answers of one repository."""
     repository = plan.repository
-    findings, obstacles = [*about_itself.look.findings], {*about_itself.obstacles}
+    findings, obstacles = [*about_itself[0].findings], {*about_itself[1]}
     # If the repository cannot be reached, a failure of its index adds no information.
     silent = bool(obstacles)
     states: list[tuple[FileState, str]] = []
     creates: set[str] = set()
     kinds: set[FileState] = set()
     wanted: dict[NormalizedName, bool] = {}
-    for release, answer in zip(plan.releases, about_releases, strict=True):
+    for release, (look, prevents) in zip(plan.releases, about_releases, strict=True):
         if not silent:
-            findings += answer.look.findings
-            obstacles |= answer.obstacles
-        if answer.look.new_project and repository.capabilities.creates_alone:
+            findings += look.findings
+            obstacles |= prevents
+        if look.new_project and repository.capabilities.creates_alone:
             creates.add(release.project)
         for file in release.distributions:
-            listed = answer.look.states.get(file.filename, FileState.UNKNOWN)
+            listed = look.states.get(file.filename, FileState.UNKNOWN)
             reason = plan.reason(release, file, creates=release.project in creates)
             state, reason, remarks = _decide(
                 repository, file, listed, journal, reason, skip_existing=skip_existing, released=released

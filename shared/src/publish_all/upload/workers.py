@@ -181,17 +181,13 @@ class Workers:
             self._said_that_it_stops = True
             self.listener(Note(message=_STOPPING))
 
-    def drain(self) -> None:
-        """Wait until nothing runs any more, or the run is aborted."""
-        while self.running and not self.cancellation.aborting:
-            self.wait()
-
     def each(self, tasks: Iterable[Callable[[], T]]) -> list[T]:
         """The values of tasks that run side by side, in the order of the tasks. Raises `StoppedError`."""
         values: dict[int, T] = {}
         for place, task in enumerate(tasks):
             self.submit(task, then=partial(values.__setitem__, place))
-        self.drain()
+        while self.running and not self.cancellation.aborting:
+            self.wait()
         if self.running:
             msg = "stopped; nothing was uploaded"
             raise StoppedError(msg, hint="Run the same command again.")
