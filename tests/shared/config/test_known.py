@@ -111,20 +111,6 @@ def test_tools_are_asked_in_an_order(known, folders):
     assert found.names[0] == "Corp"
 
 
-def test_a_url_that_hides_another_of_the_users_is_a_note(known, folders):
-    folders.config.write_text("repositories.corp.url = 'https://user/'\n")
-
-    assert known(CORP + "url = 'https://project/'\n").notes == (
-        f"the repository 'corp' of pyproject.toml:2 (https://project/) overrides the one of {folders.config}:1",
-    )
-
-
-def test_the_same_url_twice_is_no_note(known, folders):
-    folders.config.write_text("repositories.corp.url = 'https://x/'\n")
-
-    assert known(CORP + "url = 'https://x/'\n").notes == ()
-
-
 # Key by key
 
 
@@ -257,12 +243,6 @@ def test_no_owner_is_taken_from_a_url_that_has_none(known, folders, url):
     assert known().get("github").owner is None
 
 
-def test_github_packages_under_another_name_points_to_the_built_in_one(known, folders):
-    folders.hosts.poetry.write_text("repositories.gh.url = 'https://upload.pkg.github.com/o/p'\n")
-
-    assert "the built-in 'github'" in refusal(known(), "gh").hint
-
-
 @pytest.mark.parametrize(
     ("name", "url"),
     [
@@ -383,8 +363,6 @@ def test_every_destination_must_be_known(known, parse):
     text = """\
 [tool.publish-all]
 publish-to = ["pypi", "gihub"]
-[tool.publish-all.variants.a]
-publish-to = ["corq"]
 [tool.publish-all.repositories.corp]
 url = "https://x/"
 """
@@ -392,10 +370,9 @@ url = "https://x/"
     with pytest.raises(ConfigurationError) as caught:
         known(text).check_destinations(parse(text))
 
-    assert caught.value.message.splitlines() == [
-        "pyproject.toml:2: tool.publish-all.publish-to: no repository 'gihub' found; did you mean 'github'?",
-        "pyproject.toml:4: tool.publish-all.variants.a.publish-to: no repository 'corq' found; did you mean 'corp'?",
-    ]
+    assert caught.value.message == (
+        "pyproject.toml:2: tool.publish-all.publish-to: no repository 'gihub' found; did you mean 'github'?"
+    )
 
 
 def test_a_destination_may_be_defined_outside_of_the_project(known, parse):

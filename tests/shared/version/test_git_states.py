@@ -355,7 +355,9 @@ def test_the_table_has_all_states() -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_version_of_a_state(state: State, tmp_path: Path, git_states: Any) -> None:
+def test_version_of_a_state(
+    state: State, tmp_path: Path, git_states: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = git_states.make(
         tmp_path,
         head=state.head,
@@ -375,9 +377,10 @@ def test_version_of_a_state(state: State, tmp_path: Path, git_states: Any) -> No
     config = parse_project(pyproject, root=root / state.folder)
     environment = {**git_states.environment, **state.environment}
 
+    monkeypatch.setattr("time.time", lambda: NOW)
     if state.error is None:
-        assert resolve_version(config, environment=environment, now=lambda: NOW).text == state.version
+        assert resolve_version(config, environment=environment).text == state.version
         return
     with pytest.raises(VersionError) as caught:
-        resolve_version(config, environment=environment, now=lambda: NOW)
+        resolve_version(config, environment=environment)
     assert state.error in f"{caught.value} {caught.value.hint}"

@@ -96,7 +96,7 @@ def test_the_attribute_is_the_first_place(tmp_path: Path) -> None:
     ("sync", "files", "message"),
     [
         ('["gone.toml"]', {}, "gone.toml: cannot be read"),
-        ('["gone/*.toml"]', {}, "no file is like gone/*.toml"),
+        ('["gone/*.toml"]', {}, "gone/*.toml: no version is written there"),
         ('["none.toml"]', {"none.toml": b"[project]\n"}, "none.toml: no version is written there"),
         ('["README.md"]', {"README.md": b"1.2.3"}, "README.md needs a pattern"),
         ('[{ path = "R", pattern = "v{version}" }]', {"R": b"nothing"}, "R: no version is written there"),
@@ -192,11 +192,8 @@ def test_a_pattern_that_fits_several_versions_is_refused(name: str, tmp_path: Pa
     config = project(
         tmp_path, f"[{{ path = '{name}', pattern = 'version = \"{{version}}\"' }}]", {name: data}
     )
-    with pytest.raises(
-        VersionError, match=r"fits several versions: 1\.2\.3 in line 1, 1\.0 in line 2"
-    ) as caught:
+    with pytest.raises(VersionError, match=r"fits several versions: 1\.2\.3 in line 1, 1\.0 in line 2"):
         set_version(config, "1.3.0")
-    assert ("knows where its version is" in str(caught.value.hint)) == (name == "Cargo.toml")
     assert (tmp_path / name).read_bytes() == data
 
 

@@ -86,16 +86,13 @@ class KnownRepositories:
         return replace(found, owner=owner, origins={**found.origins, "owner": "command line"})
 
     def check_destinations(self, config: ProjectConfig) -> None:
-        """Raise `ConfigurationError` for each name in a `publish-to` that is not known."""
-        troubles: list[ConfigurationError] = []
+        """Raise `ConfigurationError` for a name in a `publish-to` that is not known."""
         for path, name in _destinations(config):
             try:
                 self.get(name)
             except ConfigurationError as error:
                 where = config.origins.get(path, PYPROJECT)
-                troubles.append(ConfigurationError(f"{where}: {path}: {error.message}", hint=error.hint))
-        if troubles:
-            raise ConfigurationError("\n".join(each.message for each in troubles), hint=troubles[0].hint)
+                raise ConfigurationError(f"{where}: {path}: {error.message}", hint=error.hint) from error
 
     def _unknown(self, name: str) -> ConfigurationError:
         if "://" in name:
@@ -156,7 +153,7 @@ def known_repositories(
             if key not in incomplete
         },
         refusals=incomplete | {key: each for key, each in refused.items() if canonical(key) not in stated},
-        notes=(*tool_notes, *_hidden(own)),
+        notes=tool_notes,
         read_tools=read_tools,
     )
 
@@ -262,19 +259,6 @@ def _no_url(each: RepositoryConfig) -> ConfigurationError:
     )
 
 
-def _hidden(layers: Iterable[Repositories]) -> Iterator[str]:
-    """A note for each repository whose URL is overridden, because the user may expect the other one."""
-    stated: dict[str, RepositoryConfig] = {}
-    for layer in layers:
-        for name, each in layer.items():
-            lower = stated.get(canonical(name))
-            if each.url is None:
-                continue
-            if lower is not None and lower.url != each.url:
-                yield f"the repository {each.name!r} of {each.origin} ({each.url}) overrides the one of {lower.origin}"
-            stated[canonical(name)] = each
-
-
 def _destinations(config: ProjectConfig) -> Iterator[tuple[str, str]]:
     """Each name in a `publish-to`, with the path of that key."""
     if "tool.publish-all.publish-to" in config.origins:
@@ -346,7 +330,7 @@ def adopt(
         if each.tool is Tool.PUBLISH_ALL:
             continue
         built_in = canonical(key) if canonical(key) in FIXED else None
-        if built_in == "github" and _is_github_packages(host):
+        if built_in == "github" and f".{host}".endswith(".pkg.github.com"):
             owner = first_segment(each.url or "")
             stated = owner if owner_problem(owner) is None else None
             origins = {"owner": each.origin} if stated else EMPTY
@@ -374,17 +358,8 @@ def _refusal(each: ToolRepository, host: str, built_in: str | None) -> Configura
     elif each.url is None:
         message = f"{each.name!r} is a source for installs ({each.origin}), not a repository to publish to"
         hint = f"Set url (for uploads) and index-url in [{_table(each.name)}]."
-    elif _is_github_packages(host):
-        message = f"{each.name!r} ({each.origin}) is at {host}, but GitHub has no Python packages there"
-        hint = (
-            "Publish to the built-in 'github', which stores wheels in GitHub's container registry, ghcr.io."
-        )
     elif (trouble := name_problem(each.name) or LEGACY.url_problem(each.url)) is not None:
         message, hint = f"{each.name!r} ({each.origin}): its URL {trouble}", "Correct the URL there."
     else:
         return None
     return ConfigurationError(message, hint=hint)
-
-
-def _is_github_packages(host: str) -> bool:
-    return host == "pkg.github.com" or host.endswith(".pkg.github.com")

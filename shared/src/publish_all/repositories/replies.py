@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, TypeAlias
-from urllib.parse import urljoin
 
 from publish_all import diagnoses as known
 from publish_all._http import BasicAuth, Reply
@@ -20,7 +19,7 @@ from publish_all._http_errors import Failure, HttpError
 from publish_all._json import loads, seconds
 from publish_all._secret import Secret
 from publish_all._server_text import plain
-from publish_all._urls import shown_url
+from publish_all._urls import joined, shown_url
 from publish_all.config.addresses import host_of, hostname_of
 from publish_all.credentials.chain import GIVE_GITHUB_CREDENTIAL
 from publish_all.credentials.credential_source import Credential, with_names
@@ -193,7 +192,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """For how many seconds the server asks to wait, None if it does not.
 
     `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), else the rest of a `RateLimit` window that
-    is used up: now `"name";r=0;t=30` for each window; in older drafts `remaining=0, reset=30`, or a header for each.
+    is used up: now `"name";r=0;t=30` for each window, in older drafts `remaining=0, reset=30`, or a header for each.
     """
     text = headers.get("Retry-After", "").strip()
     if not text:
@@ -276,10 +275,8 @@ def _refused(
 
 def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
     location = plain(reply.headers.get("Location", ""))
-    try:
-        target = shown_url(urljoin(attempt.url, location))
-    except ValueError:
-        target = repr(location)
+    leads = joined(attempt.url, location)
+    target = shown_url(leads) if leads is not None else repr(location)
     message = f"{attempt.repository} redirects an upload to another URL ({reply.status}): {target}."
     hint = "Check that the URL is the upload URL, and that the credential is right: the other URL may be a login page."
     if target == shown_url(attempt.url) + "/":

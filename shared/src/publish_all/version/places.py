@@ -182,13 +182,9 @@ def unwritable(config: ProjectConfig) -> str:
 
 
 def _entry_places(config: ProjectConfig, entry: SyncPlace, read: Read) -> list[Place]:
-    is_glob = any(character in entry.path for character in "*?[")
     paths = [config.root / entry.path]
-    if is_glob:
+    if any(character in entry.path for character in "*?["):
         paths = [each for each in sorted(config.root.glob(entry.path)) if each.is_file()]
-    if not paths:
-        msg = f"tool.publish-all.version.sync: no file is like {entry.path}"
-        raise VersionError(msg, hint="Correct the path, or take it out.")
     files = Files(config.root, read)
     places = [place for path in paths for place in _places_in(files, path, entry.pattern)]
     own = config.root / "pyproject.toml"
@@ -235,8 +231,6 @@ def _pattern_places(files: Files, path: Path, pattern: str) -> Sequence[Place]:
         lines = ", ".join(f"{each.says} in line {each.line}" for each in found)
         msg = f"{files.name(path)}: the pattern {pattern!r} fits several versions: {lines}"
         hint = "Write more of the line into the pattern, so that it fits only the project's version."
-        if path.name in {"Cargo.toml", "package.json"}:
-            hint = f'Take the pattern out: sync = ["{files.name(path)}"] knows where its version is.'
         raise VersionError(msg, hint=hint)
     return found
 

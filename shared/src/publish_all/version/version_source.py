@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from publish_all.config.model import ProjectConfig
     from publish_all.version.git import Described
 
-Clock = Callable[[], float]
-
 _VARIABLE = "PUBLISH_ALL_VERSION"
 _CHOICES = {
     "source": ("project", "git", "attribute"),
@@ -111,14 +109,13 @@ def resolve_version(
     environment: Mapping[str, str],
     run: Run | None = None,
     ask_backend: Callable[[], str] | None = None,
-    now: Clock = time.time,
 ) -> ResolvedVersion:
     """The version of the project, from its source. `ask_backend` is called if the build backend computes it.
 
     `run` runs git; the default is `_process.run`, which is imported only then, because most builds need no process.
     Raises `VersionError` if there is no version, and `NoProjectVersion` if the project cannot have one.
     """
-    return _resolve(_settings_of(config), environment, run, ask_backend, now)
+    return _resolve(_settings_of(config), environment, run, ask_backend)
 
 
 def version_for_build(
@@ -128,7 +125,7 @@ def version_for_build(
 
     Raises `VersionError`, and `ConfigurationError` for a wrong `[tool.publish-all]`.
     """
-    found = _resolve(_settings_for_build(pyproject, root), environment, run, None, time.time)
+    found = _resolve(_settings_for_build(pyproject, root), environment, run, None)
     if found.note is not None:
         sys.stderr.write(f"publish-all: {found.note}\n")
     return found.text
@@ -167,7 +164,6 @@ def _resolve(
     environment: Mapping[str, str],
     run: Run | None,
     ask_backend: Callable[[], str] | None,
-    now: Clock,
 ) -> ResolvedVersion:
     name = static.project_name(settings.pyproject)
     for variable in (_VARIABLE,) if name is None else (_variable_for(name), _VARIABLE):
@@ -180,7 +176,7 @@ def _resolve(
         case "attribute":
             return _from_attribute(settings)
         case "git":
-            return _from_git(settings, environment, run, now)
+            return _from_git(settings, environment, run)
         case _:
             return _from_project(settings, ask_backend)
 
@@ -267,9 +263,7 @@ def _may_have_version(settings: Settings) -> bool:
         return False
 
 
-def _from_git(
-    settings: Settings, environment: Mapping[str, str], run: Run | None, now: Clock
-) -> ResolvedVersion:
+def _from_git(settings: Settings, environment: Mapping[str, str], run: Run | None) -> ResolvedVersion:
     from publish_all import _process
     from publish_all.version.git import Described, NoRepository, describe, described_in_archive
 
@@ -287,7 +281,7 @@ def _from_git(
         if isinstance(answer, Described) and (
             not answer.shallow or not answer.distance or settings.shallow == "allow"
         ):
-            return _described(answer, settings, Origin.GIT, environment, now)
+            return _described(answer, settings, Origin.GIT, environment)
         reason = f"no tag like {prefix}1.2.3 was found on the checked-out commit or before it"
         if answer.node is None:
             reason = "the git repository has no commit yet"
@@ -295,7 +289,7 @@ def _from_git(
         if answer.shallow and settings.shallow == "error":
             problem = _shallow_problem()
     if (archived := described_in_archive(root, prefix=prefix)) is not None:
-        return _described(archived, settings, Origin.ARCHIVAL, environment, now)
+        return _described(archived, settings, Origin.ARCHIVAL, environment)
     if (version := _version_of_sdist(settings)) is not None:
         return ResolvedVersion(version, Origin.PKG_INFO, ("file: PKG-INFO",))
     if problem is not None:  # `fallback` is not used for a repository that cannot be read
@@ -332,11 +326,11 @@ def _version_of_sdist(settings: Settings) -> Version | None:
 
 
 def _described(
-    said: Described, settings: Settings, origin: Origin, environment: Mapping[str, str], now: Clock
+    said: Described, settings: Settings, origin: Origin, environment: Mapping[str, str]
 ) -> ResolvedVersion:
     from publish_all.version.git import NODE_LENGTH, version_after
 
-    date = _date(environment, now) if said.dirty and settings.local == "node-and-date" else ""
+    date = _date(environment) if said.dirty and settings.local == "node-and-date" else ""
     version = version_after(said, scheme=settings.scheme, local=settings.local, date=date)
     others = f" (also there: {', '.join(said.beside)})" if said.beside else ""
     explanation = [
@@ -356,10 +350,10 @@ def _described(
     return ResolvedVersion(version, origin, tuple(explanation), tagged, said.tag, said.distance, note)
 
 
-def _date(environment: Mapping[str, str], now: Clock) -> str:
+def _date(environment: Mapping[str, str]) -> str:
     """The day for uncommitted changes, in UTC: of SOURCE_DATE_EPOCH where it is set, else today."""
     stated = environment.get("SOURCE_DATE_EPOCH", "")
-    seconds = int(stated) if stated.isascii() and stated.isdecimal() else now()
+    seconds = int(stated) if stated.isascii() and stated.isdecimal() else time.time()
     try:
         return time.strftime("%Y%m%d", time.gmtime(seconds))
     except (OverflowError, ValueError, OSError) as error:
