@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.commands.build import each_project
+from publish_all.commands.build import BuildOptions, build, each_project
 from publish_all.commands.context import Runtime
 from publish_all.config.load import label, load_project
 from publish_all.errors import BuildError, UsageError
@@ -79,3 +79,41 @@ def test_ctrl_c_ends_it_at_once(members):
     with pytest.raises(KeyboardInterrupt):
         members(do)
     assert set(begun) <= {"a", "b"}
+
+
+POETRY = """
+[tool.poetry]
+name = "{0}"
+version = "2.0"
+[build-system]
+requires = ["poetry-core"]
+build-backend = "poetry.core.masonry.api"
+"""
+PATHS = """
+[tool.poetry.dependencies]
+core-lib = {path = "../core", develop = true}
+plain = "^1"
+"""
+
+
+@pytest.mark.parametrize(
+    "project", ["", '[project]\nname = "app"\nversion = "2.0"\ndependencies = ["core-lib"]\n']
+)
+@pytest.mark.parametrize("configured", [False, True])
+def test_what_is_required_instead_of_a_path_is_told_once(tmp_path, *, project, configured):
+    for name, text in (("core", POETRY.format("core-lib")), ("app", project + POETRY.format("app") + PATHS)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pyproject.toml").write_text(text)
+    if configured:
+        (tmp_path / "pyproject.toml").write_text('[tool.publish-all.workspace]\nmembers = ["*"]')
+    (tmp_path / ".git").mkdir()
+    events: list[object] = []
+    runtime = Runtime(home=tmp_path, listener=events.append)
+
+    with pytest.raises(UsageError, match="to build"):
+        build(BuildOptions(directory=tmp_path / "app", kinds=(), runtime=runtime))
+
+    notes = [each.message for each in events if isinstance(each, Note)]
+    required = "core-lib>=2.0,<3" if project else "core-lib >=2.0,<3"
+    told = f"core-lib is a path dependency: the metadata requires {required!r} instead"
+    assert notes == ([] if configured else [told])

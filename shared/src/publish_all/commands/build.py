@@ -20,12 +20,13 @@ from publish_all.builders.manifest import read_manifest, write_manifest
 from publish_all.builders.variables import for_project_code, not_passed
 from publish_all.commands.context import Runtime, project_variants, project_version
 from publish_all.commands.state import state_of
-from publish_all.config.load import label, load_project
+from publish_all.config.load import label, load_project, path_dependencies
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.summaries import BuildSummary
 from publish_all.upload.workers import Cancellation, StoppedError, Workers
+from publish_all.variants.dependencies import requirement_of
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.static import project_name
 
@@ -156,6 +157,9 @@ def build_project(
             text = f"{each.label} has the version {each.version} in its own file, but the project has {version.text}"
             hint = "add the file to `sync` of [tool.publish-all.version] to keep them in sync"
             options.runtime.note(f"{text}: {hint}")
+    for name in path_dependencies(config):
+        if required := requirement_of(name, variants[0].pyproject):
+            options.runtime.note(f"{name} is a path dependency: the metadata requires {required!r} instead")
     wanted = _wanted(config, variants, options)
     output = options.output or output_folder(config)
     options.runtime.step("build", _summary(wanted))

@@ -376,6 +376,14 @@ def _find(folder: Path) -> _Workspace | None:
     return of_paths
 
 
+def path_dependencies(config: ProjectConfig) -> tuple[str, ...]:
+    """The names of Poetry's path dependencies of a project, if they are the workspace because none is configured."""
+    entries = table(config.pyproject, "tool", "poetry", "dependencies").items()
+    names = tuple(name for name, each in entries if isinstance(each, Mapping) and "path" in each)
+    found = _find(config.root) if names else None
+    return names if found is not None and _stated(found.root) is None else ()
+
+
 def _stated(root: ProjectConfig) -> tuple[Sequence[Any], Sequence[Any]] | None:
     """The patterns of members and of excluded folders; None if no workspace is configured."""
     tool = table(root.pyproject, "tool")

@@ -153,6 +153,16 @@ def _pinned_entry(entry: Any, pin: str) -> Any:
     return stated["version"] if list(stated) == ["version"] else stated
 
 
+def requirement_of(name: str, pyproject: Mapping[str, Any]) -> str | None:
+    """The requirement of a dependency, None if it is not there or has only a path."""
+    for text in table(pyproject, "project").get("dependencies", ()):
+        if _name(text) == canonicalize_name(name):
+            return str(text)
+    entry = table(pyproject, "tool", "poetry", "dependencies").get(name)
+    version = entry.get("version") if isinstance(entry, Mapping) else entry
+    return f"{name} {version}" if version is not None else None
+
+
 def with_self_renamed(pyproject: Table, old: str, new: str) -> Table:
     """Extras which name the project itself (`all = ["kindling[spark]"]`) name its new name. Changes and returns it."""
     extras = pyproject.get("project", {}).get("optional-dependencies")
