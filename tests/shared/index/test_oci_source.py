@@ -97,6 +97,16 @@ def test_asks_anew_only_for_what_has_changed(fake: FakeRegistry) -> None:
     assert "If-None-Match" in again.headers
 
 
+def test_reads_the_newest_of_very_many_versions(fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("publish_all.index.oci_source._MOST_VERSIONS", 2)
+    for version in ("0.10.0", "0.2.0", "0.9.0"):
+        put(fake, version)
+    page = make(fake).page(KINDLING, None)
+    assert page is not None
+    assert (page.versions, page.older) == (("0.9.0", "0.10.0"), 1)
+    assert not fake.of("GET", "manifests/0.2.0")
+
+
 def test_gives_the_bytes_of_a_file_and_of_its_metadata(fake: FakeRegistry) -> None:
     digest = put(fake, "0.1.0")
     source = make(fake)

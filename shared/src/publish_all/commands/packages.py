@@ -92,6 +92,8 @@ def list_packages(
                     f"{project} has no versions there, or you are not allowed to see them"
                 )
                 continue
+            if page.older:
+                connection.runtime.note(f"{project}: {page.older} older versions are not shown")
             for version, files in sorted(releases_of(page.files).items()):
                 for file in files:
                     row = ListedFile(

@@ -26,6 +26,7 @@ Own: TypeAlias = Callable[[NormalizedName | None], Login | None]
 
 MOST_FINDINGS = 20
 _PROJECTS_KEPT = 512
+_MOST_VERSIONS = 5000
 
 
 def make(repository: OciRepository, *, own: bool) -> OciSource:
@@ -58,20 +59,24 @@ class OciSource(IndexSource):
             return self._registry.projects(login)
 
     def page(self, project: NormalizedName, visitor: Visitor) -> ProjectPage | None:
-        """All releases, oldest first. Releases that have not changed are not requested again."""
+        """The newest releases, oldest first. Releases that have not changed are not requested again."""
         login = self._login(project, visitor)
         with self._troubles(login):
             package = self._registry.package(project, login=login)
             key = project, login if self._own is None else None
             before = self._known.get(key) or {}
-            releases = package.releases(package.versions(), known=before)
+            tags = [*package.versions()]
+            releases = package.releases(tags[-_MOST_VERSIONS:], known=before)
         if not releases:
             return None
         self._known.put(key, {each.tag: each for each in releases})
         # A registry has no addresses of files that clients could use.
         files = tuple(replace(file, url="") for release in releases for file in release.files)
         versions = tuple(dict.fromkeys(str(each.version) for each in releases))
-        return ProjectPage(name=project, files=files, versions=versions, source=releases[-1].source)
+        older = max(len(tags) - _MOST_VERSIONS, 0)
+        return ProjectPage(
+            name=project, files=files, versions=versions, source=releases[-1].source, older=older
+        )
 
     def file(
         self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool

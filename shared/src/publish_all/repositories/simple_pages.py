@@ -71,7 +71,7 @@ class ProjectPage:
     """What an index has of one project. `versions` is empty where the index does not tell them.
 
     `status` is that of PEP 792 (`active`, `archived`, …), None where it is not stated. `source` is the address of
-    the repository that it is linked to; no page of an index shows it.
+    the repository that it is linked to; no page of an index shows it. `older` is the number of versions left out.
     """
 
     name: str
@@ -80,6 +80,7 @@ class ProjectPage:
     status: str | None = None
     status_reason: str | None = None
     source: str | None = None
+    older: int = 0
 
     def file(self, filename: str) -> IndexFile | None:
         return next((each for each in self.files if each.filename == filename), None)
