@@ -6,7 +6,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,14 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tomlkit
-from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from publish_all._own_files import replace_open
-from publish_all._process import Run, run
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection, or_default_registry
@@ -210,7 +207,6 @@ def download(
     pre: bool = False,
     dependencies: bool = False,
     target: Target | None = None,
-    run: Run = run,
 ) -> tuple[DownloadedFile, ...]:
     """Download all files of the newest matching release of each requirement, and check their SHA-256 digests.
 
@@ -242,7 +238,7 @@ def download(
         found = in_parallel(fetch, files)
         if index is not None:
             others = folder / "dependencies"
-            fetch_dependencies(index, pins, others, target, run=run)
+            fetch_dependencies(index, pins, others, target)
             ours = {Path(each.file).name for each in found}
             for path in sorted(others.iterdir()):
                 if path.name not in ours and (release := release_of(path.name)) is not None:
@@ -309,9 +305,7 @@ def _dependency_index(
     return replace(options, connection=connection, private=(*private, *named))
 
 
-def fetch_dependencies(
-    index: IndexOptions, pins: Sequence[str], folder: Path, target: Target | None, *, run: Run
-) -> None:
+def fetch_dependencies(index: IndexOptions, pins: Sequence[str], folder: Path, target: Target | None) -> None:
     """Download the releases and their dependencies with pip into a new folder. Raises `PublishAllError`.
 
     For another machine uv resolves the dependencies, because pip evaluates markers for its own Python
@@ -330,24 +324,18 @@ def fetch_dependencies(
         needed = "pip or uv" if target is None else "uv, to resolve them for another machine"
         msg = f"--with-dependencies needs {needed}, which is not on PATH"
         raise UsageError(msg, hint="Install uv, or activate an environment with it.")
-    said: list[str] = []
-
-    def quietly(command: tuple[str, ...], *, cwd: Path, environment: Mapping[str, str]) -> int:
-        done = run(command, cwd=cwd, environment=environment)
-        said.extend(line for line in done.stderr.splitlines() if line.strip())
-        return done.returncode
 
     def start(*command: str) -> None:
-        if code := execute(command, index, run=quietly):
+        if code := execute(command, index):
             raise PublishAllError(
-                f"{Path(command[0]).stem} cannot download the dependencies: {' / '.join(said[-3:]) or f'exit code {code}'}",
+                f"{Path(command[0]).stem} cannot download the dependencies (exit code {code})",
                 hint="Add their index with --fallback, and names of the repository with --private. "
                 "For another machine, each dependency needs a wheel: build it from the sdist, and publish it to your "
                 "repository.",
             )
 
     folder.mkdir()
-    options = ["--disable-pip-version-check", "--dest", str(folder.absolute())]
+    options = ["-q", "--no-input", "--disable-pip-version-check", "--dest", str(folder.absolute())]
     wanted = list(pins)
     if target is not None and uv is not None:
         runtime.step("resolve", "dependencies, by uv pip compile")
@@ -378,27 +366,22 @@ def _write_locks(folder: Path, files: Sequence[DownloadedFile], target: Target |
     for each in sorted(files, key=lambda each: (each.project, each.file)):
         releases.setdefault((each.project, each.version), []).append(each)
     lines = [f"{_WRITTEN} Install with `pip install -r {REQUIREMENTS}`.", "--no-index", "--find-links ."]
-    packages = []
+    packages: list[dict[str, Any]] = []
     for (project, version), own in releases.items():
         lines.append(
             " \\\n    --hash=sha256:".join([f"{project}=={version}", *(each.sha256 for each in own)])
         )
-        wheels, sdists = [], []
+        package: dict[str, Any] = {"name": project, "version": version}
         for each in own:
             name = Path(each.file).name
-            part: dict[str, Any] = {"path": name, "size": each.bytes, "hashes": {"sha256": each.sha256}}
+            part = {"path": name, "size": each.bytes, "hashes": {"sha256": each.sha256}}
             if name.endswith(".whl"):
-                wheels.append(PackageWheel(**part))
+                package.setdefault("wheels", []).append(part)
             else:
-                sdists.append(PackageSdist(**part))
-        sdist = sdists[0] if sdists else None
-        package = Package(name=project, version=Version(version), sdist=sdist, wheels=wheels or None)
+                package["sdist"] = part
         packages.append(package)
-    lock = Pylock(
-        lock_version=Version("1.0"),
-        requires_python=SpecifierSet(f"=={target.python}.*") if target is not None else None,
-        created_by="publish-all",
-        packages=packages,
-    )
+    lock: dict[str, Any] = {"lock-version": "1.0", "created-by": "publish-all", "packages": packages}
+    if target is not None:
+        lock["requires-python"] = f"=={target.python}.*"
     replace_file(folder / REQUIREMENTS, "\n".join([*lines, ""]).encode())
-    replace_file(folder / LOCK, f"{_WRITTEN}\n{tomlkit.dumps(dict(lock.to_dict()))}".encode())
+    replace_file(folder / LOCK, f"{_WRITTEN}\n{tomlkit.dumps(lock)}".encode())
