@@ -155,7 +155,7 @@ def look(content: bytes) -> None:
     for job in workflow.jobs:
         assert all(isinstance(step.title, str) for step in job.steps)
     assert kept_in(workflow).logins is not None
-    made = HandMade(workflow, Path("x"))
+    made = HandMade(workflow, Path("x"), "", ())
     assert made.kept.copies is not None
     assert all(isinstance(each, str) for each in (*made.steps, *made.notes))
 

@@ -64,25 +64,16 @@ def test_a_condition_that_asks_for_a_tag_is_the_trigger_where_every_push_starts_
     assert made.kept.triggers == triggers
 
 
-def test_github_s_python_urls_become_its_container_registry(migrate):
-    url = "https://upload.pkg.github.com/sep/kindling"
-    made = migrate(ci=workflow(f"poetry config repositories.ghp {url}", "poetry publish -r ghp"))
-    assert (made.destinations, made.repositories) == (("github",), ())
-    assert "upload.pkg.github.com" in next(iter(made.notes))
+def test_a_private_index_is_stated_with_its_url(migrate):
+    made = migrate(ci=workflow(f"twine upload --repository-url {CORP} x"))
+    assert made.destinations == ("corp",)
+    assert [(each.name, each.url) for each in made.repositories] == [("corp", CORP)]
 
 
-@pytest.mark.parametrize(
-    ("commands", "name"),
-    [
-        ([f"poetry config repositories.inhouse {CORP}", "poetry publish -r inhouse"], "inhouse"),
-        ([f"twine upload --repository-url {CORP} x"], "corp"),
-        ([f"poetry config repositories.pypi {CORP}", "poetry publish -r pypi"], "corp"),
-    ],
-)
-def test_a_private_index_is_stated_with_its_url(migrate, commands, name):
-    made = migrate(ci=workflow(*commands))
-    assert made.destinations == (name,)
-    assert [(each.name, each.url) for each in made.repositories] == [(name, CORP)]
+def test_a_url_that_poetry_is_configured_with_is_reported(migrate):
+    made = migrate(ci=workflow(f"poetry config repositories.pypi {CORP}", "poetry publish -r pypi"))
+    assert "not understood: `poetry config repositories.pypi" in next(iter(made.notes))
+    assert not made.replaceable
 
 
 def test_a_name_that_another_tool_knows_is_taken_from_there(migrate):
@@ -102,7 +93,8 @@ def test_a_password_in_a_url_is_neither_taken_nor_shown(migrate):
 @pytest.mark.parametrize(
     ("command", "note"),
     [
-        ("twine upload -r corp x", "publishes to 'corp', whose URL is not known: add `-r corp=URL`"),
+        ("twine upload -r corp x", "it publishes to corp, whose URL is not known: add `-r NAME=URL`"),
+        ("twine upload --repository-url https://upload.pkg.github.com/o/p x", "add `-r NAME=URL`"),
         ("twine upload --repository-url ${{ secrets.URL }} x", "add `-r NAME=URL`"),
     ],
 )
