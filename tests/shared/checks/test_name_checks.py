@@ -52,11 +52,11 @@ def test_neighbours_look_alike_and_are_others():
 )
 def test_links_tell_whose_a_project_is(ours, theirs, told):
     project = canonicalize_name("kindling")
-    found = in_use(project, {"Source": ours}, {"Homepage": theirs}, repository="pypi")
+    found = in_use(project, {ours}, {theirs}, repository="pypi")
     assert (found is not None) is told
 
 
 def test_without_links_nothing_can_be_told():
     project = canonicalize_name("kindling")
-    assert in_use(project, {}, {"Homepage": "https://other.example"}, repository="pypi") is None
-    assert in_use(project, {"Source": "https://sep.example"}, {}, repository="pypi") is None
+    assert in_use(project, set(), {"https://other.example"}, repository="pypi") is None
+    assert in_use(project, {"https://sep.example"}, set(), repository="pypi") is None

@@ -270,7 +270,7 @@ def test_keeps_secret_environment_and_tags_of_the_workflow_that_it_replaces(proj
     assert plan.changes[1].name == ".github/workflows/release.yml"
     for each in (
         "tags: ['release-[0-9]*']",
-        "name: production",
+        "environment: production",
         "PUBLISH_ALL_PYPI_TOKEN: ${{ secrets.PYPI_UPLOAD }}",
         "publish -r pypi --auth token",
     ):

@@ -10,7 +10,7 @@ import io
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from email.message import Message
 from email.utils import getaddresses
@@ -313,18 +313,16 @@ def too_similar(project: NormalizedName, other: NormalizedName, *, repository: s
     )
 
 
-def in_use(
-    project: NormalizedName, ours: Mapping[str, str], theirs: Mapping[str, str], *, repository: str
-) -> Finding | None:
-    """A finding where a project of this name is there and its links (label → URL) share nothing with ours.
+def in_use(project: NormalizedName, ours: set[str], theirs: set[str], *, repository: str) -> Finding | None:
+    """A finding where a project of this name is there and its links share nothing with ours.
 
     None where either side has no links: then nothing can be told.
     """
-    own, other = {_place(each) for each in ours.values()}, {_place(each) for each in theirs.values()}
+    own, other = set(map(_place, ours)), set(map(_place, theirs))
     if not own or not other or own & other:
         return None
     return Diagnosis("PA424").found(
-        f"{project} already exists, and its links ({', '.join(sorted(theirs.values())[:2])}) are not those of this project.",
+        f"{project} already exists, and its links ({', '.join(sorted(theirs)[:2])}) are not those of this project.",
         where=repository,
     )
 

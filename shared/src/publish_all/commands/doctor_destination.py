@@ -308,27 +308,26 @@ class DestinationExam:
             finding = in_use(project, self._our_links(files), links, repository=self.repository.name)
             self.section.fail([finding] if finding is not None else [], 1)
 
-    def _their_links(self, project: NormalizedName) -> Mapping[str, str]:
+    def _their_links(self, project: NormalizedName) -> set[str]:
         """The links on the page of a project that is there, none where they cannot be had."""
         if self.stated.index_url is None:
-            return {}
+            return set()
         url = urljoin(self.stated.index_url, f"../pypi/{project}/json")
         try:
             reply = self.opened.session.request("GET", url)
             info = table(reply.json() if reply.status == 200 else None, "info")
         except (HttpError, ValueError):
-            return {}
-        links = {str(key): str(value) for key, value in table(info, "project_urls").items()}
-        return links | ({"home page": str(info["home_page"])} if info.get("home_page") else {})
+            return set()
+        return {str(each) for each in (*table(info, "project_urls").values(), info.get("home_page")) if each}
 
-    def _our_links(self, files: Sequence[Distribution]) -> Mapping[str, str]:
-        links = {}
+    def _our_links(self, files: Sequence[Distribution]) -> set[str]:
+        links: set[str] = set()
         for each in files:
-            for value in (*each.metadata.get("Project-URL", ()), *each.metadata.get("Home-page", ())):
-                links[value] = value.partition(",")[2].strip() or value
+            links.update(value.partition(",")[2] or value for value in each.metadata.get("Project-URL", ()))
+            links.update(each.metadata.get("Home-page", ()))
         runtime = self.options.runtime
         link = link_of_git(self.config.root, environment=runtime.environment, run=runtime.run)
-        return links | {"git remote": f"https://github.com/{link}"} if links and link is not None else links
+        return links | {f"https://github.com/{link}"} if links and link is not None else links
 
     def _clock(self) -> Iterator[Finding]:
         """Whether our clock and the server's agree, by the date of one of its replies."""

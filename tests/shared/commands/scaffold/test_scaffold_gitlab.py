@@ -60,7 +60,7 @@ def test_a_later_destination_waits_for_the_earlier_ones():
 
 def test_each_new_project_has_an_environment_of_its_own():
     job = read(PIPELINE)["pypi-kindling-spark"]
-    assert job["environment"]["name"] == "pypi-kindling-spark"
+    assert job["environment"] == "pypi-kindling-spark"
     assert "--variant spark" in job["script"][0]
 
 

@@ -201,12 +201,9 @@ class PublishJob(NamedTuple):
         return [*copies, *build, pipeline.ours(f"{command} {files}")]
 
     @property
-    def environment(self) -> dict[str, Any]:
-        """The environment, with the page of the project."""
-        name = self.pipeline.environment(self.repository, self.project)
-        known = self.repository in _HOSTS and self.project
-        page = {"url": f"https://{_HOSTS[self.repository]}/project/{self.project}/"} if known else {}
-        return {"name": name, **page}
+    def environment(self) -> str:
+        """The environment that the job runs in."""
+        return self.pipeline.environment(self.repository, self.project)
 
 
 def token_variable(repository: str) -> str:
@@ -347,12 +344,6 @@ def next_steps(
             f"{settings}/environments",
             (("Environment", "github-pages"), ("Allowed tags", tags)),
             "Without this, only the default branch can deploy.",
-        )
-    if "github" in pipeline.destinations:
-        yield Form(
-            "GitHub Packages: the visibility, after the first release",
-            f"https://github.com/{link.partition('/')[0]}?tab=packages",
-            why=f"New packages are private.{' The site lists those that are public.' if pipeline.pages else ''}",
         )
 
 

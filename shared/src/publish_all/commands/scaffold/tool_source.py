@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,7 +140,7 @@ def read_page(url: str) -> str | None:
     return reply.text if reply.status == 200 else None
 
 
-def missing_from_index(runtime: Runtime, *, read: Callable[[str], str | None] | None = None) -> str | None:
+def missing_from_index(runtime: Runtime) -> str | None:
     """A note if the configured index of pip or uv does not have publish-all, else None. Never raises."""
     tools = runtime.known(None).tools
     stated = [
@@ -151,7 +151,7 @@ def missing_from_index(runtime: Runtime, *, read: Callable[[str], str | None] | 
     index = next(each for each in stated if each)
     place = shown_or_raw(index)
     try:
-        page = (read or read_page)(f"{index.rstrip('/')}/{NAME}/")
+        page = read_page(f"{index.rstrip('/')}/{NAME}/")
     except PublishAllError:
         return f"{place} could not be checked for publish-all, which pip, uv and CI install from there"
     if f"publish_all-{__version__}-" in (page or "") or f"publish_all-{__version__}.tar" in (page or ""):
