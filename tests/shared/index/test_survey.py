@@ -48,6 +48,12 @@ def test_options_in_a_requirements_file_are_found_with_their_line(
     assert found(read(*words), tmp_path) == [index("a.txt:3", "--extra-index-url")]
 
 
+def test_comments_begin_after_white_space_of_any_length(read: Read, tmp_path: Path) -> None:
+    spaces = " " * 200_000  # takes minutes if each of them is tried as the start
+    (tmp_path / "a.txt").write_text(f"a{spaces}b\n-i {STRANGER}#no-comment \t# one\n")
+    assert found(read("-r", "a.txt"), tmp_path) == [index("a.txt:2", "--index-url")]
+
+
 def test_nested_files_are_relative_to_the_file_that_names_them(read: Read, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "a.txt").write_text("-r more/b.txt\n")

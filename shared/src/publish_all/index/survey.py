@@ -36,7 +36,7 @@ _ARCHIVES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tar")
 _INDEX_KEYS = ("index", "index-url", "extra-index-url", "find-links", "no-index")
 # PEP 723.
 _SCRIPT = re.compile(r"(?m)^# /// script\s*$\n(?P<content>(^#(| .*)$\n)+?)^# ///\s*$")
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(?<!\S)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _WITH_VALUE = ("-C", "-P", "--directory", "--project", "--config-file", "--cache-dir", "--color")
 _NAMES = ((Tool.PIP, r"pip[0-9.]*(\.pyz)?"), (Tool.UV, r"uvx?"), (Tool.POETRY, r"poetry"))
