@@ -198,27 +198,15 @@ def _merged(layers: Iterable[Repositories]) -> dict[str, RepositoryConfig]:
 
 def _laid_over(lower: RepositoryConfig, upper: RepositoryConfig) -> RepositoryConfig:
     stated = {name: getattr(upper, name) for key, name in FIELDS.items() if key in upper.origins}
-    if "url" not in upper.origins:
-        return replace(lower, name=upper.name, **stated, origins={**lower.origins, **upper.origins})
-    kept = lower
-    if upper.url != lower.url:
-        kept = replace(
-            lower,
-            kind=upper.kind,
-            index_url=None,
-            username=None,
-            # An audience without a URL belongs to the name. One with a URL does not apply to another URL.
-            audience=lower.audience if lower.url is None else None,
-            origins={key: value for key, value in lower.origins.items() if key not in _OF_ADDRESS},
-        )
-    return replace(
-        kept,
-        name=upper.name,
-        scope=upper.scope,
-        origin=upper.origin,
-        origins={**kept.origins, **upper.origins},
-        **stated,
-    )
+    origins = lower.origins
+    if "url" in upper.origins and upper.url != lower.url:
+        # An audience without a URL belongs to the name. One with a URL does not apply to another URL.
+        audience = lower.audience if lower.url is None else None
+        stated = {"kind": upper.kind, "index_url": None, "username": None, "audience": audience} | stated
+        origins = {key: value for key, value in origins.items() if key not in _OF_ADDRESS}
+    if "url" in upper.origins:
+        stated |= {"scope": upper.scope, "origin": upper.origin}
+    return replace(lower, name=upper.name, **stated, origins={**origins, **upper.origins})
 
 
 def _refuse_index_in_two_ways(stated: Repositories, known: Repositories) -> None:

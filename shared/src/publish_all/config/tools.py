@@ -119,16 +119,13 @@ class ToolSettings:
         if "://" in stated:
             return stated
         key = normalized(stated)
-        urls = (
-            each.url
-            for each in self.entries
-            if each.tool is tool
-            and each.name
-            and normalized(each.name) == key
-            and each.url is not None
-            and (of_project or not each.of_project)
-        )
-        return tool.names.get(key) or next(urls, None)
+        if key in tool.names:
+            return tool.names[key]
+        for each in self.entries:
+            named = each.tool is tool and each.name and normalized(each.name) == key
+            if named and each.url is not None and (of_project or not each.of_project):
+                return each.url
+        return None
 
     def upload_url(self, entry: ToolRepository) -> str | None:
         """The upload URL that the tool would use for an entry. Hatch ignores URLs of `main` and `test`."""

@@ -120,8 +120,7 @@ def read_workflows(directory: Path) -> Workflows:
     folder = repository_root(directory) / FOLDER
     found: list[Workflow] = []
     notes: list[str] = []
-    paths = sorted(folder.glob("*")) if folder.is_dir() else []
-    for path in (each for each in paths if each.suffix in {".yml", ".yaml"}):
+    for path in (each for each in sorted(folder.glob("*")) if each.suffix in {".yml", ".yaml"}):
         try:
             found.append(read_workflow(path))
         except ConfigurationError as error:
@@ -169,9 +168,8 @@ def load_yaml(text: str, path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yaml = YAML(typ="rt", pure=True)
-            yaml.allow_duplicate_keys = (
-                True  # the error for one quotes values, which aliases can make very large
-            )
+            # The error for a duplicate key quotes values, which aliases can make very large.
+            yaml.allow_duplicate_keys = True
             yaml.max_depth = _MOST_DEPTH
             return yaml.load(text)
     except Exception as error:  # ruamel.yaml raises errors of many types for invalid YAML
@@ -190,11 +188,14 @@ def _refusal(where: Path | str, what: str) -> ConfigurationError:
 
 def _job(key: str, values: dict[str, Any], line: int) -> Job:
     steps, strategy, needs = values.get("steps"), values.get("strategy"), values.get("needs")
+    environment = values.get("environment")
+    if isinstance(environment, dict):
+        environment = environment.get("name")
     return Job(
         key=key,
         line=line,
         needs=tuple(map(_text, needs if isinstance(needs, list) else [needs] if needs else ())),
-        environment=_inner(values.get("environment"), "name"),
+        environment=_text(environment) or None,
         permissions=_permissions(values),
         matrix=_matrix(strategy.get("matrix")) if isinstance(strategy, dict) else (EMPTY,),
         env=_texts(values.get("env")),
@@ -247,24 +248,19 @@ def _matrix(stated: Any) -> tuple[Mapping[str, str], ...] | None:
     made = [dict(zip(axes, each, strict=True)) for each in itertools.product(*lists)] if axes else []
     left_out = [_texts(each) for each in exclude]
     made = [each for each in made if not any(_fits(out, each) for out in left_out)]
-    result = [dict(each) for each in made]
-    for entry in (_texts(each) for each in include):
+    added = []
+    for entry in map(_texts, include):
         own = {key: value for key, value in entry.items() if key in axes}
-        fitting = [index for index, each in enumerate(made) if _fits(own, each)]
-        for index in fitting:
-            result[index].update(entry)
+        fitting = [each for each in made if _fits(own, each)]
+        for each in fitting:
+            each.update(entry)
         if not fitting:
-            result.append(dict(entry))
-    return tuple(result)
+            added.append(entry)
+    return (*made, *added)
 
 
 def _fits(part: Mapping[str, str], whole: Mapping[str, str]) -> bool:
     return all(whole.get(key) == value for key, value in part.items())
-
-
-def _inner(stated: Any, key: str) -> str | None:
-    """A value that is given directly, or in a table with this key."""
-    return _text(stated.get(key) if isinstance(stated, dict) else stated) or None
 
 
 def _line(parent: Any, key: Any) -> int:

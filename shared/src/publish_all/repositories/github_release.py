@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import index
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -26,7 +27,6 @@ from packaging.version import InvalidVersion, Version
 from publish_all import diagnoses as known
 from publish_all._http import Session
 from publish_all._http_errors import Failure, HttpError
-from publish_all._json import whole_number
 from publish_all._urls import shown_url
 from publish_all.config.kinds import GITHUB_RELEASE, Kind
 from publish_all.config.model import RepositoryConfig
@@ -499,11 +499,11 @@ class GitHubReleaseRepository:
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         reader = self.reader()
-        found = reader.current(version)
-        assets = reader.assets_of(found) if found is not None and not found.draft else {}
-        if not any(each.sent and release_of(each.name) == (project, version) for each in assets.values()):
+        release, assets = reader.there(project, version)
+        sent = tuple(each.listed for each in assets if each.sent)
+        if release.draft or not sent:
             raise self._missing(project, version)
-        page = ProjectPage(name=project, files=tuple(each.listed for each in assets.values() if each.sent))
+        page = ProjectPage(name=project, files=sent)
         fetched = []
         for file in files_of(page, project, version, self.name):
             with reader.api.content(file.url) as download:
@@ -514,7 +514,7 @@ class GitHubReleaseRepository:
 
     def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
         """In the notes of the release, which can be changed in immutable ones, too."""
-        _, files = self._there(project, version)
+        _, files = self.there(project, version)
         self._note(project, version, reason)
         return tuple(each.name for each in files if not each.name.endswith(".metadata"))
 
@@ -533,7 +533,7 @@ class GitHubReleaseRepository:
 
     def deletion(self, project: NormalizedName, version: Version) -> tuple[Removal, ...]:
         """The assets, each file before its metadata, and the note of a yank. The release and its tag stay."""
-        release, files = self._there(project, version)
+        release, files = self.there(project, version)
         if release.closed:
             message = f"The release {release.tag} is immutable, so GitHub does not delete its files."
             raise RefusedError(
@@ -546,7 +546,7 @@ class GitHubReleaseRepository:
             steps.append(Removal(("the note of a yank",), partial(self._note, project, version, None)))
         return tuple(steps)
 
-    def _there(self, project: NormalizedName, version: Version) -> tuple[GitHubRelease, list[Asset]]:
+    def there(self, project: NormalizedName, version: Version) -> tuple[GitHubRelease, list[Asset]]:
         """The release of a version as it is now, and the assets of a project in it. Raises `RepositoryError`."""
         release = self.current(version)
         assets = self.assets_of(release) if release is not None else {}
@@ -599,7 +599,7 @@ class GitHubReleaseRepository:
     def _release(self, content: Any) -> GitHubRelease:
         with self._reading():
             return GitHubRelease(
-                id=_number(content["id"]),
+                id=index(content["id"]),
                 tag=str(content["tag_name"]),
                 draft=content["draft"] is True,
                 closed=content.get("immutable") is True and content["draft"] is not True,
@@ -612,9 +612,9 @@ class GitHubReleaseRepository:
         with self._reading():
             kind, _, digest = str(content.get("digest") or "").partition(":")
             return Asset(
-                id=_number(content["id"]),
+                id=index(content["id"]),
                 name=str(content["name"]),
-                size=_number(content["size"]),
+                size=index(content["size"]),
                 sha256=digest if kind == "sha256" else None,
                 sent=content["state"] == "uploaded",
                 url=str(content["url"]),
@@ -657,14 +657,6 @@ def _beside(distribution: Distribution) -> str:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _number(value: Any) -> int:
-    found = whole_number(value)
-    if found is None:
-        msg = f"{value!r} is not a number"
-        raise ValueError(msg)
-    return found
 
 
 def make(config: RepositoryConfig, means: Means) -> GitHubReleaseRepository:

@@ -310,18 +310,14 @@ class OciRepository:
             except RefusedError as error:
                 if error.code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"}:
                     # Files that cannot be listed are ours, or are already in the index.
-                    gone = [each for each in changed.entries if not package.has_manifest(each.digest)]
-                    findings = tuple(
-                        known.PART_MISSING.found(
-                            f"{self.name} no longer has {each.architecture} of {release}.",
-                            where=f"{package.asked.where}@{each.digest}",
-                            hint="Publish all files of the release again, in one run.",
-                        )
-                        for each in gone
-                    )
-                    return ReleaseOutcome(
-                        complete=False, findings=findings or error.findings, retryable=not gone
-                    )
+                    entries = changed.entries
+                    gone = [each.architecture for each in entries if not package.has_manifest(each.digest)]
+                    if not gone:
+                        return ReleaseOutcome(complete=False, findings=error.findings, retryable=True)
+                    message = f"{self.name} no longer has {', '.join(gone)} of {release}."
+                    hint = "Publish all files of the release again, in one run."
+                    finding = known.PART_MISSING.found(message, where=package.asked.where, hint=hint)
+                    return ReleaseOutcome(complete=False, findings=(finding,))
                 if not error.retryable:
                     raise
                 self.registry.pause(attempt, error.retry_after)
@@ -346,14 +342,12 @@ class OciRepository:
     def _other_bytes(
         self, package: OciPackage, release: PushedRelease, merged: layout.Merge
     ) -> tuple[Finding, ...]:
-        return tuple(
-            known.OTHER_BYTES.found(
-                f"{self.name} already has another file {each.architecture} of {release}.",
-                where=package.asked.where,
-                hint="Release a new version. Nothing was overwritten.",
-            )
-            for each in merged.conflicts
-        )
+        files = ", ".join(each.architecture for each in merged.conflicts)
+        if not files:
+            return ()
+        message = f"{self.name} already has another file {files} of {release}."
+        hint = "Release a new version. Nothing was overwritten."
+        return (known.OTHER_BYTES.found(message, where=package.asked.where, hint=hint),)
 
     # --- download
 

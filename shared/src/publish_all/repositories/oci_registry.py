@@ -113,7 +113,6 @@ class OciRegistry:
     name: str = ""
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
-    attempts: int = ATTEMPTS
     _wanted: Challenge | None = None
     _tokens: dict[tuple[Login | None, str], _Token] = field(default_factory=dict, repr=False)
 
@@ -135,25 +134,20 @@ class OciRegistry:
 
     # --- authentication
 
-    def knock(self) -> None:
-        """Raise `HttpError` unless a registry answers now."""
-        found = self._ask_challenge()
-        self._wanted = self._wanted or found
-
-    def _challenge(self) -> Challenge:
-        """The authentication of the registry: `scheme` is empty (none), `basic` or `bearer`. Requested once."""
-        if self._wanted is None:
-            self._wanted = self._ask_challenge()
-        return self._wanted
-
-    def _ask_challenge(self) -> Challenge:
+    def knock(self) -> Challenge:
+        """Ask the registry for its authentication now. Raises `HttpError` unless a registry answers."""
         reply = self.session.request("GET", f"{self.url}/v2/", redirects=True)
         found = _challenge_of(reply)
         if found is None and reply.retryable:
             raise refusal(reply, Asked(self.url), now=self.clock())
         if found is None:
             raise _no_registry(reply, self.url)
-        return found
+        self._wanted = self._wanted or found
+        return self._wanted
+
+    def _challenge(self) -> Challenge:
+        """The authentication of the registry: `scheme` is empty (none), `basic` or `bearer`. Requested once."""
+        return self._wanted or self.knock()
 
     def _auth(self, url: str, asked: Asked) -> Auth | None:
         """The header for a request. Nothing is shown to another host: upload addresses may be there, which hold
@@ -242,14 +236,14 @@ class OciRegistry:
         allowed: Iterable[int] = (200, 404),
     ) -> Reply:
         """A read-only request, repeated after temporary errors. Raises `HttpError`."""
-        for attempt in range(1, self.attempts + 1):
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 reply = self.send(method, url, asked, headers=headers)
                 if reply.status in allowed:
                     return reply
                 raise refusal(reply, asked, now=self.clock())
             except HttpError as error:
-                if not error.retryable or attempt == self.attempts:
+                if not error.retryable or attempt == ATTEMPTS:
                     raise
                 self.pause(attempt, error.retry_after)
         raise AssertionError

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeAlias
 from packaging.version import InvalidVersion, Version
 
 from publish_all._build_system import backend_name, poetry_version_counts
-from publish_all._toml import TOMLDecodeError, loads, table
+from publish_all._toml import read_if_valid, table
 from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.errors import VersionError
 from publish_all.version.attribute import NAME, Read, read_attribute, read_source, rewritten
@@ -261,10 +261,7 @@ def _of_backend(files: Files, pyproject: Mapping[str, Any]) -> tuple[tuple[Place
 
 def _hatchling(files: Files, pyproject: Mapping[str, Any]) -> Iterator[Place]:
     """https://hatch.pypa.io/latest/version/: `regex` by default, `code`; `env` and plugins are elsewhere."""
-    try:
-        own = loads((files.root / "hatch.toml").read_text(encoding="utf-8"))
-    except (OSError, TOMLDecodeError, UnicodeDecodeError):  # hatchling reports the error
-        own = {}
+    own = read_if_valid(files.root / "hatch.toml")
     stated = {**table(pyproject, "tool", "hatch"), **own}.get("version", {})
     path, source = stated.get("path"), stated.get("source", "regex")
     if isinstance(path, str) and source == "regex":

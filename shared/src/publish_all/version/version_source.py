@@ -207,7 +207,11 @@ def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> 
     written = static.static_version(settings.pyproject)
     if written is not None:
         text, key = written
-        _refuse_placeholder(settings, text, key)
+        maker = static.maker_of_placeholder(settings.pyproject, text)
+        if maker is not None:
+            msg = f"{settings.file}: {key} is {text}, a placeholder: [{maker}] makes the version, and the build backend {backend} does not use it"
+            hint = 'Set tool.publish-all.version.source to "git" or "attribute", or remove the table.'
+            raise VersionError(msg, hint=hint)
         version = _parsed(text, f"{settings.file}: {key}")
         return ResolvedVersion(version, Origin.PROJECT, (f"file: pyproject.toml, {key}",))
     if static.backend_asks_us(settings.pyproject):
@@ -239,16 +243,6 @@ def _refuse_default(settings: Settings, version: Version, backend: str) -> None:
         raise VersionError(msg, hint=hint)
 
 
-def _refuse_placeholder(settings: Settings, text: str, key: str) -> None:
-    maker = static.maker_of_placeholder(settings.pyproject, text)
-    if maker is None:
-        return
-    backend = backend_name(settings.pyproject)
-    msg = f"{settings.file}: {key} is {text}, a placeholder: [{maker}] makes the version, and the build backend {backend} does not use it"
-    hint = 'Set tool.publish-all.version.source to "git" or "attribute", or remove the table.'
-    raise VersionError(msg, hint=hint)
-
-
 def _may_have_version(settings: Settings) -> bool:
     """Whether the build backend may know the version: it is dynamic, or the metadata is not in `[project]`."""
     if table(settings.pyproject, "project"):
@@ -257,10 +251,9 @@ def _may_have_version(settings: Settings) -> bool:
         return not poetry_version_counts(settings.pyproject)
     if table(settings.pyproject, "tool", "flit", "metadata") or (settings.root / "setup.py").is_file():
         return True
-    try:  # of setuptools or a backend based on it (pbr.build); other tools use this file, too
-        return "[metadata]" in (settings.root / "setup.cfg").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return False
+    path = settings.root / "setup.cfg"
+    # Of setuptools or a backend based on it (pbr.build); other tools use this file, too.
+    return path.is_file() and "[metadata]" in path.read_text(encoding="utf-8", errors="replace")
 
 
 def _from_git(settings: Settings, environment: Mapping[str, str], run: Run | None) -> ResolvedVersion:
@@ -287,7 +280,11 @@ def _from_git(settings: Settings, environment: Mapping[str, str], run: Run | Non
             reason = "the git repository has no commit yet"
         hint = f"Tag a commit (git tag {prefix}0.1.0), or set tool.publish-all.version.fallback."
         if answer.shallow and settings.shallow == "error":
-            problem = _shallow_problem()
+            from publish_all.diagnoses import SHALLOW_CLONE
+
+            message = "the clone is shallow, so the tags before the checked-out commit are not known"
+            finding = SHALLOW_CLONE.found(message)
+            problem = VersionError(finding.message, hint=finding.hint, findings=(finding,))
     if (archived := described_in_archive(root, prefix=prefix)) is not None:
         return _described(archived, settings, Origin.ARCHIVAL, environment)
     if (version := _version_of_sdist(settings)) is not None:
@@ -300,14 +297,6 @@ def _from_git(settings: Settings, environment: Mapping[str, str], run: Run | Non
         return ResolvedVersion(_parsed(settings.fallback, key), Origin.FALLBACK, explanation)
     msg = f"{root}: no version found: {reason}, and no .git_archival.txt or PKG-INFO has one"
     raise VersionError(msg, hint=hint)
-
-
-def _shallow_problem() -> VersionError:
-    from publish_all.diagnoses import SHALLOW_CLONE
-
-    message = "the clone is shallow, so the tags before the checked-out commit are not known"
-    finding = SHALLOW_CLONE.found(message)
-    return VersionError(finding.message, hint=finding.hint, findings=(finding,))
 
 
 def _version_of_sdist(settings: Settings) -> Version | None:
