@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import tomlkit
 from poetry.core.masonry import api
+from poetry.core.masonry.builders.builder import Builder
 
 from publish_all._process import run
 from publish_all._toml import loads
@@ -123,6 +124,26 @@ def test_the_sdist_holds_the_projects_own_file_where_that_says_the_same(project,
         held = opened.extractfile("demo-1.0/pyproject.toml").read().decode()
     assert (held == text) is says_the_same
     assert loads(held) == pyproject
+
+
+def test_variants_with_the_same_tables_are_searched_for_files_once(project, make_variant, monkeypatch):
+    searched = []
+    own = Builder.find_files_to_add
+    monkeypatch.setattr(
+        Builder,
+        "find_files_to_add",
+        lambda self, exclude_build=True: searched.append(self.format) or own(self, exclude_build),
+    )
+    packages = [{"include": "demo"}]
+    first, second = (config(name=name, packages=packages) for name in ("demo-x", "demo-y"))
+    without = config(name="demo-z", packages=packages, exclude=["demo/data.json"])
+    wheels = [
+        project.build(make_variant(each, project=each["tool"]["poetry"]["name"])) for each in (first, second)
+    ]
+    assert [*map(members, wheels)] == [WHEEL, WHEEL]
+    assert searched == ["wheel"]
+    wheel = project.build(make_variant(without, project="demo-z"))
+    assert members(wheel) == [each for each in WHEEL if each != "demo/data.json"]
 
 
 def test_renaming_keeps_the_files_and_drops_what_git_ignores(project, make_variant):

@@ -102,6 +102,7 @@ class StagedBuilder:
         self._probed: dict[str, Mapping[str, str]] = {}
         self._stated_elsewhere: dict[tuple[tuple[str, str], ...], frozenset[str]] = {}
         self._ways: dict[str, int] = {}
+        self._found: dict[str, set[Any]] = {}
 
     def build(self, variant: BuildVariant, kind: str, output: Path) -> Path:
         """Write the variant's sdist or wheel into `output` and return its path. Raises `BuildError`."""
@@ -159,7 +160,10 @@ class StagedBuilder:
         try:
             if self._deflate is not None and self._is_in_process(variant):
                 # An sdist of the project itself is the backend's own bytes.
-                with self._deflate.in_use(alone=kind == "sdist" and variant.name is None):
+                finding: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+                if self._shares(variant) and backend_of(variant.pyproject) is Backend.POETRY_CORE:
+                    finding = _finding_once(self._found, stage)
+                with self._deflate.in_use(alone=kind == "sdist" and variant.name is None), finding:
                     answer = call_hook(
                         stage.folder, stage.pyproject, hook, str(output), version=version, traced=False
                     )
@@ -350,6 +354,33 @@ def _has_metadata_elsewhere(variant: BuildVariant, tree: SourceTree) -> bool:
     return "dynamic" in variant.pyproject.get("project", {}) and "project" not in read_if_valid(
         tree.root / "pyproject.toml"
     )
+
+
+@contextlib.contextmanager
+def _finding_once(found: dict[str, set[Any]], stage: _Stage) -> Iterator[None]:
+    """Within it, poetry-core looks once for the files of all variants that have the same stage and the same tables.
+
+    It resolves the path of each file three times, which is most of the time of a build.
+    """
+    from poetry.core.masonry.builders.builder import Builder
+
+    builders: Any = Builder  # a backend has no switch for it
+    own = builders.find_files_to_add
+    tables = table(stage.pyproject, "tool", "poetry")
+    stated = [tables.get(key) for key in ("packages", "include", "exclude")]
+    name = tables.get("name") or table(stage.pyproject, "project").get("name")
+
+    def find(builder: Builder, exclude_build: bool = True) -> set[Any]:
+        key = repr((stage.folder, builder.format, exclude_build, stated, None if stated[0] else name))
+        if key not in found:
+            found[key] = own(builder, exclude_build)
+        return {*found[key]}
+
+    builders.find_files_to_add = find
+    try:
+        yield
+    finally:
+        builders.find_files_to_add = own
 
 
 def _asked_elsewhere(
