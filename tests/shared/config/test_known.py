@@ -466,3 +466,17 @@ def test_a_url_without_a_name_gets_none_that_variables_could_mean_something_else
     with pytest.raises(ConfigurationError, match="'serve' is not a valid repository name"):
         ad_hoc("https://serve/legacy/")
     assert ad_hoc("https://serve/legacy/", "corp").name == "corp"
+
+
+def test_a_url_that_hides_another_of_the_users_is_a_note(known, folders):
+    folders.config.write_text("repositories.corp.url = 'https://user/'\n")
+
+    assert known(CORP + "url = 'https://project/'\n").notes == (
+        f"the repository 'corp' of pyproject.toml:2 (https://project/) overrides the one of {folders.config}:1",
+    )
+
+
+def test_the_same_url_twice_is_no_note(known, folders):
+    folders.config.write_text("repositories.corp.url = 'https://x/'\n")
+
+    assert known(CORP + "url = 'https://x/'\n").notes == ()

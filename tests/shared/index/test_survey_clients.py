@@ -71,3 +71,23 @@ def test_finds_options_that_name_other_places(words: str, option: str) -> None:
 def test_finds_no_places_in_other_options() -> None:
     words = "install --pre --no-cache-dir --user -r requirements.txt --progress-bar off a"
     assert [*places(words.split(), "here")] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        ("uv lock", "uv lock"),
+        ("uv -q add kindling", "uv add"),
+        ("/usr/bin/uv.exe sync", "uv sync"),
+        ("uv sync --frozen", None),
+        ("uv run --locked pytest", None),
+        ("uv pip install kindling", None),
+        ("uv pip compile requirements.in", "uv pip"),
+        ("poetry lock", "poetry lock"),
+        ("pip install kindling", None),
+        ("python3.12 -m pip lock kindling", "pip lock"),
+        ("tox -e py312", None),
+    ],
+)
+def test_knows_commands_that_write_a_lock_file(command: str, part: str | None) -> None:
+    assert clients_of(command.split())[0].locks == part

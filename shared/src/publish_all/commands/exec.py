@@ -72,6 +72,10 @@ def execute(
     runtime = options.connection.runtime
     clients = clients_of(command)
     settings = _settings(clients, runtime, cwd)
+    for each in filter(None, (client.locks for client in clients)):
+        text = f"`{each}` may write a lock file with the address of this index, which stops working when the command ends."
+        more = "To lock, run `publish-all serve` at a permanent address, and use it as the index."
+        runtime.note(f"{text} {more}")
     if settings.others:
         said = "not passed on, because it names other places to install from"
         runtime.note(f"{said}: {', '.join(settings.others)}. Add an index with --fallback URL.")

@@ -153,7 +153,7 @@ def known_repositories(
             if key not in incomplete
         },
         refusals=incomplete | {key: each for key, each in refused.items() if canonical(key) not in stated},
-        notes=tool_notes,
+        notes=(*tool_notes, *_hidden(own)),
         read_tools=read_tools,
     )
 
@@ -245,6 +245,18 @@ def _no_url(each: RepositoryConfig) -> ConfigurationError:
         f"the repository {each.name!r} ({where}) has no url",
         hint="Add its url there, or define a repository with this name in your own configuration.",
     )
+
+
+def _hidden(layers: Iterable[Repositories]) -> Iterator[str]:
+    """A note for each repository whose URL is overridden, because the user may expect the other one."""
+    stated: dict[str, RepositoryConfig] = {}
+    for layer in layers:
+        for name, each in layer.items():
+            if each.url is not None:
+                lower = stated.get(canonical(name), each)
+                if lower.url != each.url:
+                    yield f"the repository {each.name!r} of {each.origin} ({each.url}) overrides the one of {lower.origin}"
+                stated[canonical(name)] = each
 
 
 def _destinations(config: ProjectConfig) -> Iterator[tuple[str, str]]:

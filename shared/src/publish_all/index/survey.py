@@ -39,6 +39,8 @@ _SCRIPT = re.compile(r"(?m)^# /// script\s*$\n(?P<content>(^#(| .*)$\n)+?)^# ///
 _COMMENT = re.compile(r"(?<!\S)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _WITH_VALUE = ("-C", "-P", "--directory", "--project", "--config-file", "--cache-dir", "--color")
+_LOCKERS = ("uv", "poetry", "pdm", "pipenv", "pip", "pip-compile")
+_LOCKS = ("lock", "add", "remove", "sync", "update", "upgrade")
 _NAMES = ((Tool.PIP, r"pip[0-9.]*(\.pyz)?"), (Tool.UV, r"uvx?"), (Tool.POETRY, r"poetry"))
 _FLAGS = "qvnUIhV"  # short options of pip and uv without a value, which can come before one in the same word
 _DEFAULT_INDEXES = ("--index-url", "--pypi-url", "--default-index")
@@ -63,6 +65,16 @@ class Client(NamedTuple):
             if not word.startswith("-") and before not in _WITH_VALUE:
                 return word
         return ""
+
+    @property
+    def locks(self) -> str | None:
+        """The command if it writes a lock file, as `uv lock`; else None."""
+        words = self.arguments
+        name = "pip" if self.tool is Tool.PIP else _name(self.program[-1]) if self.program else ""
+        if name not in _LOCKERS or "--frozen" in words or "--locked" in words:
+            return None
+        writes = self.subcommand in _LOCKS or "compile" in words or name == "pip-compile"
+        return f"{name} {self.subcommand}".strip() if writes else None
 
 
 class Place(NamedTuple):
