@@ -129,14 +129,12 @@ class Opened:
 
     def _reason(self, code: str, name: str) -> str:
         """Why the project says that a finding is right, empty if it does not."""
+        names = (name, name.partition("/")[2], self.distribution.filename)
         for each in self.accepted:
-            if each.code == code and (not each.files or self._is_named(name, each.files)):
+            named = any(fnmatchcase(one, pattern) for one in names for pattern in each.files)
+            if each.code == code and (named or not each.files):
                 return each.reason
         return ""
-
-    def _is_named(self, member: str, patterns: Sequence[str]) -> bool:
-        names = (member, member.partition("/")[2], self.distribution.filename)
-        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
     def installed(self) -> Mapping[str, Member]:
         """Path in site-packages → member, for each file that a wheel puts there.

@@ -19,10 +19,10 @@ from publish_all.credentials.credential_source import (
     TraceEntry,
 )
 from publish_all.credentials.value import TOKEN_USER, cleaned, inspect, refused
-from publish_all.diagnoses import Diagnosis
-from publish_all.errors import CredentialError, PublishAllError, RepositoryError
+from publish_all.diagnoses import Diagnosis, findings_of
+from publish_all.errors import CredentialError, RepositoryError
 from publish_all.events import Found, Listener, ignore
-from publish_all.findings import Finding, Severity
+from publish_all.findings import Severity
 
 RENEW_BEFORE = 120.0
 """Seconds before its expiry from which a credential is not handed out any more: an upload takes time."""
@@ -140,7 +140,7 @@ class CredentialChain:
                     break
         finally:
             entry.trace = tuple(trace)
-        findings = [finding for error in failures for finding in error.findings or (_not_minted(error),)]
+        findings = [each for error in failures for each in findings_of(error, diagnoses.MINT_REFUSED)]
         if failures and entry.credential is None:
             if isinstance(failures[0], RepositoryError):
                 raise failures[0]  # the index is down, so nothing is wrong with the credential
@@ -230,7 +230,3 @@ def explain_missing(request: CredentialRequest, trace: Sequence[TraceEntry]) -> 
 
 def _key(request: CredentialRequest) -> tuple[str, ...]:
     return request.repository, request.url, request.purpose.value, request.project or ""
-
-
-def _not_minted(error: PublishAllError) -> Finding:
-    return diagnoses.MINT_REFUSED.found(error.message, hint=error.hint or "")

@@ -23,6 +23,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all._toml import loads, read_if_valid, table, tables
 from publish_all._urls import shown_or_raw
+from publish_all.config.load import search_pyproject
 from publish_all.config.tools import Tool
 from publish_all.distributions.distribution import release_of
 
@@ -193,9 +194,10 @@ class Survey:
 
     def project(self, folder: Path) -> None:
         """The project at or above a folder."""
-        at = project_at(folder)
-        if at is None:
+        found = search_pyproject(folder)
+        if found is None:
             return
+        at = found.parent
         self._pyproject(at)
         for above in at.parents if self.uv else ():
             if "workspace" in table(read_if_valid(above / "pyproject.toml"), "tool", "uv"):
@@ -353,12 +355,6 @@ def _values(words: Sequence[str]) -> Iterator[tuple[str, bool]]:
             yield value, bool(_OF_FILES.fullmatch(name))
         elif attached is not None and attached[1]:
             yield attached[1], True
-
-
-def project_at(folder: Path) -> Path | None:
-    """The nearest folder with a pyproject.toml, from `folder` upwards."""
-    start = _absolute(folder)
-    return next((each for each in (start, *start.parents) if (each / "pyproject.toml").is_file()), None)
 
 
 def _absolute(path: Path) -> Path:
