@@ -91,3 +91,18 @@ def test_config_tells_all_keys(typed):
     listed = json.loads(typed("config", "--keys", "--format", "json").out)["keys"]
     assert len(listed) == sum(len(section.keys) for section in SECTIONS)
     assert listed[0]["key"] == "publish-to"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["build", "--varaint", "x"], "did you mean --variant?"),
+        (["publish", "--skip-exsting"], "did you mean --skip-existing?"),
+        (["publish", "--dryrun"], "did you mean --dry-run?"),
+        (["build", "--xyzzy"], "see `publish-all build --help`"),
+    ],
+)
+def test_a_misspelt_option_is_answered_with_the_nearest_one(typed, arguments, meant):
+    ended = typed(*arguments)
+    assert ended.code == 2
+    assert f"hint: {meant}" in ended.err

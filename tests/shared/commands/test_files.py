@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from publish_all.commands.context import Runtime
 from publish_all.commands.files import named_files
 from publish_all.errors import UsageError
 
@@ -22,17 +23,21 @@ def dist(tmp_path):
     return tmp_path
 
 
-def test_what_a_pattern_names_of_ours_is_skipped(dist):
-    found = named_files(sorted(dist.iterdir())).distributions
+def test_what_a_pattern_names_of_ours_is_skipped_with_a_note(dist):
+    events = []
+    found = named_files(sorted(dist.iterdir()), Runtime(listener=events.append)).distributions
     assert [each.filename for each in found] == [WHEEL]
+    assert [each.message.partition(" was written by an older publish-all")[0] for each in events] == sorted(
+        str(dist / name) for name in OURS
+    )
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_file_of_ours_alone_is_nothing_to_publish(dist, name):
     with pytest.raises(UsageError, match=f"{name}: not a wheel or sdist"):
-        named_files([dist / name])
+        named_files([dist / name], Runtime())
 
 
 def test_a_file_that_does_not_exist_is_told_even_if_it_has_a_name_of_ours(dist):
     with pytest.raises(UsageError, match=r"no file .* found"):
-        named_files([dist / WHEEL, dist / "other" / OURS[0]])
+        named_files([dist / WHEEL, dist / "other" / OURS[0]], Runtime())

@@ -68,17 +68,30 @@ def test_text_of_servers_can_not_move_the_cursor():
     assert "\x1b" not in streams.err.getvalue()
 
 
-def test_an_error_follows_its_findings_and_each_is_shown_once():
+def test_the_errors_that_decided_a_run_come_last():
     streams = Streams()
+    streams.reporter.listener(Found(finding=samples.REFUSED))
     streams.reporter.listener(Found(finding=samples.OTHER_BYTES))
-    assert "[PA410" in streams.err.getvalue()
     streams.reporter.listener(StepStarted(step="preflight", detail="pypi"))
+    streams.reporter.listener(Found(finding=samples.NO_INDEX))
+    streams.reporter.__exit__(ConflictError, samples.CONFLICT, None)
     streams.reporter.error(samples.CONFLICT)
     said = streams.err.getvalue()
     assert said.count("has another file") == 1
-    parts = ["[PA410", "preflight  ", "error: pypi has files with the same names", "explain PA410"]
+    parts = ["preflight  ", "[PA450", "[PA449", "error: pypi has files with the same names", "[PA410"]
     assert sorted(parts, key=said.index) == parts
+    assert said.endswith("  hint: Publish under a new version.\n  more: publish-all explain PA410\n")
     assert streams.out.getvalue() == ""
+
+
+def test_errors_of_uploads_are_shown_when_they_happen():
+    streams = Streams()
+    streams.reporter.listener(Found(finding=samples.OTHER_BYTES))
+    assert streams.err.getvalue() == ""
+    streams.reporter.listener(StepStarted(step="upload", detail="pypi"))
+    assert "[PA410" in streams.err.getvalue()
+    streams.reporter.listener(Found(finding=samples.REFUSED))
+    assert "[PA449" in streams.err.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from cleo.commands.command import Command
-from cleo.exceptions import CleoError
+from cleo.exceptions import CleoError, CleoNoSuchOptionError
 from cleo.formatters.formatter import Formatter
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
@@ -40,6 +40,7 @@ from publish_all.cli.options import (
 )
 from publish_all.cli.registry import COMMANDS
 from publish_all.config.model import Isolation
+from publish_all.config.reading import nearest
 from publish_all.errors import PublishAllError, UsageError
 
 if TYPE_CHECKING:  # imported when a command runs, but not for its --help
@@ -89,7 +90,12 @@ class UseCaseCommand(Command, ABC):
         try:
             return super().run(io)
         except CleoError as error:
-            say_wrong_usage(io, error, hint=f"see `{self.called_as} --help`")
+            misspelt = re.search(r"--([^\s\"]+)", str(error))
+            meant = None
+            if isinstance(error, CleoNoSuchOptionError) and misspelt is not None:
+                meant = nearest(misspelt[1], [each.name for each in self.definition.options])
+            hint = f"see `{self.called_as} --help`" if meant is None else f"did you mean --{meant}?"
+            say_wrong_usage(io, error, hint=hint)
             return USAGE
 
     def handle(self) -> int:

@@ -101,19 +101,21 @@ class FoundFiles:
     built: bool = False
 
 
-def named_files(paths: Sequence[Path]) -> FoundFiles:
+def named_files(paths: Sequence[Path], runtime: Runtime) -> FoundFiles:
     """The files that were named. Raises `UsageError` for one that does not exist, `DistributionError` for
     files that are not distributions.
 
     Attestations, which `dist/*` names too, go along with the files that they are for. What an older
-    publish-all kept in `dist` is left out.
+    publish-all kept in `dist` is left out, with a note.
     """
     files: list[Distribution] = []
     broken: list[DistributionError] = []
     for path in paths:
         if not path.is_file():
             raise UsageError(f"no file {path} found", hint=_NAME_FILES)
-        if path.name not in _OLD_NAMES and path.suffix != ATTESTATION_SUFFIX:
+        if path.name in _OLD_NAMES:
+            runtime.note(f"{path} was written by an older publish-all and is ignored. You can delete it")
+        elif path.suffix != ATTESTATION_SUFFIX:
             try:
                 files.append(read_distribution(path))
             except DistributionError as error:

@@ -185,7 +185,7 @@ def get_files(
     runs.
     """
     if options.files:
-        return [replace(named_files(options.files), config=config)]
+        return [replace(named_files(options.files, options.runtime), config=config)]
     from publish_all.commands.found_files import find_files
 
     return find_files(config, options, scratch, journal or Journal())

@@ -138,7 +138,8 @@ def known_repositories(
     adopted: Repositories = EMPTY
     refused: Mapping[str, ConfigurationError] = EMPTY
     tool_notes: tuple[str, ...] = ()
-    if not names or not all((each := stated.get(name)) and each.kind.local for name in names):
+    local = {key: each for key, each in stated.items() if each.kind.local}
+    if not names or not names <= local.keys():
         adopted, refused, adopt_notes = adopt(read_tools().entries)
         tool_notes = (*read_tools().notes, *adopt_notes)
     merged = _merged((BUILT_IN, adopted, *own))

@@ -32,6 +32,10 @@ class GitHubReporter(Reporter):
         self._main.listener(event)
         super().listener(event)
 
+    def release(self) -> None:
+        self._main.release()
+        super().release()
+
     def close(self) -> None:
         self._main.close()
 
