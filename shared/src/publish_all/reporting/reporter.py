@@ -119,5 +119,6 @@ class PlainReporter(Reporter):
 
 
 def _write(stream: TextIO, lines: Iterable[str]) -> None:
-    stream.writelines(shown(line) + "\n" for line in lines)
+    for line in lines:
+        stream.write(shown(line) + "\n")
     stream.flush()
