@@ -120,5 +120,6 @@ class PlainReporter(Reporter):
 
 def _write(stream: TextIO, lines: Iterable[str]) -> None:
     for line in lines:
-        stream.write(shown(line) + "\n")
+        stream.write(shown(line))
+        stream.write("\n")
     stream.flush()
