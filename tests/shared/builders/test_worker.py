@@ -4,11 +4,13 @@ import os
 import sysconfig
 import tarfile
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from publish_all.builders.builder import BuildRequest
+from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.worker import build_all
 from publish_all.events import Note
@@ -79,3 +81,11 @@ def test_a_stage_gives_the_files_of_the_build_in_place(build, backend, monkeypat
     assert "src/demo/__init__.py" in held
     assert not [each for each in held if "internal" in each or each.endswith(".env")]
     assert sdist.name == staged_sdist.name
+
+
+def test_says_where_python_writes_archives_in_an_unknown_way(build, monkeypatch):
+    # This `zipfile` asks nobody to deflate.
+    monkeypatch.setattr(DeflateCache, "in_use", lambda self, **options: nullcontext())
+    build("hatchling", "unknown")
+    (note,) = (each.message for each in build.notes if isinstance(each, Note))
+    assert note.startswith("this Python writes archives in an unknown way")

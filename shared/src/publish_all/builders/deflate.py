@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import io
 import tarfile
 import zipfile
 import zlib
@@ -103,6 +104,14 @@ class DeflateCache:
             yield
         finally:
             archives._get_compressor, zipped.__init__ = own, made  # noqa: SLF001 - see above
+
+
+def is_asked() -> bool:
+    """Whether the `zipfile` of this Python asks us to deflate: a later one may do it in a way that is not known here."""
+    cache = DeflateCache()
+    with cache.in_use(), zipfile.ZipFile(io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tried", b"content")
+    return cache.reused() is not None
 
 
 class _Member:

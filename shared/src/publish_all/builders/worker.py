@@ -26,7 +26,7 @@ from publish_all.builders.backend_hooks import backend_version, call_hook, warni
 from publish_all.builders.backend_versions import refuse_old_backend
 from publish_all.builders.build_plan import distributions_of
 from publish_all.builders.builder import BuildRequest, BuildResult
-from publish_all.builders.deflate import DeflateCache
+from publish_all.builders.deflate import DeflateCache, is_asked
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.builders.staged_builder import IN_PROCESS, StagedBuilder, described, extra_requires
@@ -38,6 +38,10 @@ from publish_all.summaries import BuiltFile
 from publish_all.variants.variant import BuildVariant
 
 _ZLIB_NG = "this Python compresses with zlib-ng: the files have the same content as elsewhere, but not the same bytes"
+_NOT_ASKED = (
+    "this Python writes archives in an unknown way: each build variant is compressed separately, and "
+    '`compression = "fast"` has no effect'
+)
 _CRLF = "a build on Linux has LF. Add `* text=auto eol=lf` to .gitattributes, commit it, and clone again"
 
 
@@ -122,6 +126,8 @@ def build_all(
         listener(Note(message=_ZLIB_NG))
     tree = SourceTree(request.root, leave_out=leave_out)
     deflate = _deflate_cache(request)
+    if deflate is not None and not is_asked():
+        listener(Note(message=_NOT_ASKED))
     builder = _staged_builder(tree, workspace, deflate, listener)
     found: list[BuiltFile] = []
     for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
