@@ -48,6 +48,9 @@ class Placed(NamedTuple):
     unwanted: frozenset[str] = frozenset()
 
 
+AS_IN_THE_PROJECT = Placed()
+
+
 def is_poetry(pyproject: Mapping[str, Any]) -> bool:
     """Whether the backend is poetry-core, or one around it."""
     backend = backend_of(pyproject)

@@ -269,7 +269,7 @@ def _place_all(
             as_link = as_links and path == source
             _place_link(tree.root / source, stage / path, linked, around=around, as_link=as_link)
         else:
-            _copy(f"{tree.root}/{source}", f"{stage}/{path}", linked)
+            _copy(tree.root / source, stage / path, linked)
 
 
 def _place_link(link: Path, target: Path, linked: set[int], *, around: SourceTree, as_link: bool) -> None:
@@ -295,7 +295,7 @@ def _place_link(link: Path, target: Path, linked: set[int], *, around: SourceTre
 
 def _place_outside(meant: Path, target: Path, linked: set[int]) -> None:
     if meant.is_file():
-        _copy(str(meant), str(target), linked)
+        _copy(meant, target, linked)
         return
     for each in SourceTree(meant).files:
         if not (meant / each).is_symlink():
@@ -304,26 +304,26 @@ def _place_outside(meant: Path, target: Path, linked: set[int]) -> None:
 
 def _copy_below(folder: Path, path: str, target: Path, linked: set[int]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    _copy(f"{folder}/{path}", str(target), linked)
+    _copy(folder / path, target, linked)
 
 
-def _copy(original: str, target: str, linked: set[int]) -> None:
+def _copy(original: Path, target: Path, linked: set[int]) -> None:
     """Copy a file with its exec bit, or link a large one, once: backends write hard links into sdists.
 
-    `linked` are the inodes that were linked. A repository may have very many files, and a Path is slower than the copy.
+    `linked` are the inodes that were linked.
     """
-    status = os.stat(original)  # noqa: PTH116 - a Path for each file takes longer than to copy it
+    status = os.stat(original)  # noqa: PTH116 - `use_modes` replaces it, and Path.stat of Python 3.10 keeps the old one
     keep_mode(target, status.st_mode)
     # A file that was put there before may be a link, and is not written through.
-    Path(target).unlink(missing_ok=True)
+    target.unlink(missing_ok=True)
     if status.st_size >= _HARD_LINK_FROM and status.st_ino not in linked:
         with contextlib.suppress(OSError):  # another file system, or one without hard links
             os.link(original, target)
             linked.add(status.st_ino)
             return
-    with open(target, "xb") as copied, open(original, "rb") as source:  # noqa: PTH123 - strings: there is no Path to open
+    with target.open("xb") as copied, original.open("rb") as source:
         shutil.copyfileobj(source, copied, 1 << 20)
-    os.chmod(target, 0o755 if status.st_mode & 0o100 else 0o644)  # noqa: PTH101 - a Path for each file takes longer than to copy it
+    target.chmod(0o755 if status.st_mode & 0o100 else 0o644)
     os.utime(target, (DEFAULT_EPOCH, DEFAULT_EPOCH))
 
 

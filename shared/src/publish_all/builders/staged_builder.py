@@ -30,6 +30,7 @@ from publish_all.builders.backend_hooks import (
     writes_same_sdists,
 )
 from publish_all.builders.backend_tables import (
+    AS_IN_THE_PROJECT,
     Placed,
     arrange,
     named_though_ignored,
@@ -217,7 +218,7 @@ class StagedBuilder:
 
     def _placed(self, variant: BuildVariant, version: str | None, output: Path) -> Placed:
         if not (variant.include or variant.exclude or variant.force_include):
-            return Placed()
+            return AS_IN_THE_PROJECT
         if variant.label not in self._probed:  # the same for all platform wheels of a variant
             self._probed[variant.label] = self._probe(variant, version, output)
         files = self._probed[variant.label]
@@ -270,7 +271,7 @@ class _Stage(NamedTuple):
         cls,
         variant: BuildVariant,
         stages: Stages,
-        placed: Placed = Placed(),  # noqa: B008 - frozen
+        placed: Placed = AS_IN_THE_PROJECT,
         *,
         metadata_elsewhere: bool = False,
         shared: bool = False,
@@ -284,7 +285,7 @@ class _Stage(NamedTuple):
         pyproject = pinned(variant, root)
         if metadata_elsewhere and _has_metadata_elsewhere(variant, tree):
             del pyproject["project"]
-        if variant.name is not None or placed != Placed():
+        if variant.name is not None or placed != AS_IN_THE_PROJECT:
             arrange(pyproject, placed, planned(tree, variant))
         if backend_of(pyproject) is Backend.SETUPTOOLS:
             state_package_data(pyproject, _moved_data(variant, tree))

@@ -42,7 +42,7 @@ def use_modes(modes: Mapping[str, bool]) -> None:
     _EXECUTABLE.update({_key(path): executable for path, executable in modes.items()})
 
 
-def keep_mode(path: str, mode: int) -> None:
+def keep_mode(path: Path, mode: int) -> None:
     """Record the mode of a copy, which the file system does not store."""
     if _EXECUTABLE:
         _EXECUTABLE[_key(path)] = bool(mode & 0o100)

@@ -55,7 +55,7 @@ def find_pyproject(directory: Path) -> Path:
 
 def search_pyproject(directory: Path) -> Path | None:
     """As `find_pyproject`, but None if there is none."""
-    start = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, absolute() keeps ".."
+    start = Path(os.path.normpath(directory.absolute()))  # without "..", and links are not followed
     for folder in (start, *start.parents):
         if (folder / PYPROJECT).is_file():
             return folder / PYPROJECT
@@ -158,7 +158,7 @@ def _load_workspace(directory: Path, names: Sequence[str]) -> ProjectConfig:
     Raises `ConfigurationError` if there is no workspace or two members define a repository differently, and
     `UsageError` for an unknown member.
     """
-    start = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, absolute() keeps ".."
+    start = Path(os.path.normpath(directory.absolute()))  # without "..", and links are not followed
     found = _find(start)
     if found is None:
         msg = f"no workspace found in {start} or its parent folders: no pyproject.toml has members"

@@ -179,7 +179,7 @@ def _pip_key(variable: str) -> str:
 
 def _uv_of_project(folder: Path) -> Path | None:
     """The nearest uv.toml, or pyproject.toml with a table for uv; of a workspace that of its root."""
-    start = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
+    start = Path(os.path.normpath(folder.absolute()))  # links are not followed
     nearest = None
     for each in (start, *start.parents):
         if nearest is None and (each / "uv.toml").is_file():

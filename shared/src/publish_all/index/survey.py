@@ -358,7 +358,7 @@ def _values(words: Sequence[str]) -> Iterator[tuple[str, bool]]:
 
 
 def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    return Path(os.path.normpath(path.absolute()))  # links are not followed
 
 
 def _name_in(url: str) -> str:

@@ -491,7 +491,8 @@ class OciPackage:
         except layout.LayoutError:
             return None
         version = layout.version_of(tag)
-        assert version is not None  # noqa: S101 - it is the tag of a version
+        if version is None:  # the tag of something else
+            return None
         files = (self._file(tag, each, index.yanked) for each in index.entries)
         source = index.annotations.get(layout.SOURCE)
         return PackageRelease(
