@@ -48,7 +48,7 @@ Examples:
 
 class HelpCommand(CleoHelpCommand):
     description = "Show the options and examples of a command"
-    arguments = [Operand("command_name", "COMMAND", "The command.")]  # noqa: RUF012 - as cleo has it
+    arguments = [Operand("command_name", "COMMAND", "The command.")]  # noqa: RUF012 - cleo declares it without `ClassVar`, which mypy then refuses here
     help = """\
 Shows the same as <c1>publish-all COMMAND --help</c1>.
 
