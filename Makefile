@@ -9,7 +9,7 @@ NEWER := 3.14 3.15
 HOSTS := poetry-lowest poetry-newest hatch-lowest hatch-newest
 SET_UP = @$(if $(PYTHON),,exit 1;) $(PYTHON) .ci/environments.py
 # Tests wait for servers and child processes, so three workers keep two cores busy; more would only
-# start more servers. The slow tests are in one group: idle workers take some of them from others.
+# start more servers. Idle workers take tests from others; `tests/conftest.py` deals the slow ones out.
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help

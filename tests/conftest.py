@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections.abc import Generator
@@ -82,7 +83,26 @@ def in_integration(item: pytest.Item) -> bool:
     return INTEGRATION in item.path.parents
 
 
+def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Order `items` for `workers`, of which each begins with an equal part of them.
+
+    A part holds whole files of slow tests, then quick ones, which idle workers can take from its end.
+    """
+    files = [list(tests) for _, tests in itertools.groupby(items, key=lambda item: item.path)]
+    slow = [tests for tests in files if in_integration(tests[0])]
+    quick = [item for tests in files if not in_integration(tests[0]) for item in tests]
+    order: list[pytest.Item] = []
+    for worker in range(workers):
+        order += itertools.chain(*slow[worker::workers])
+        missing = max(0, len(items) * (worker + 1) // workers - len(order))
+        order += quick[:missing]
+        del quick[:missing]
+    return order
+
+
+@pytest.hookimpl(trylast=True)  # without the tests that are not selected
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = dealt(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     for item in items:
         if item.get_closest_marker("timeout") is None:
             seconds = INTEGRATION_SECONDS if in_integration(item) else UNIT_SECONDS
