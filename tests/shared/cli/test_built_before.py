@@ -128,6 +128,17 @@ def test_two_sets_of_files_are_refused(make, built_elsewhere) -> None:
     assert checkout.published() == {}
 
 
+@pytest.mark.parametrize("other", ["demo-1.0-1-py3-none-any.whl", "demo-1.0.0-py3-none-any.whl"])
+def test_two_wheels_with_the_same_version_and_tags_are_refused(make, built_elsewhere, other: str) -> None:
+    checkout = make()
+    built_elsewhere(checkout)
+    shutil.copy(checkout.dist / "demo-1.0-py3-none-any.whl", checkout.dist / other)
+    ended = checkout("publish", "--no-build", code=2)
+    assert "two matching files" in ended.err
+    assert other in ended.err
+    assert checkout.published() == {}
+
+
 def test_a_variant_that_is_not_built_is_named(make, built_elsewhere) -> None:
     checkout = make(variants=True)
     built_elsewhere(checkout, variants=True)

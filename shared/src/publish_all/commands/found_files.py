@@ -26,11 +26,11 @@ from publish_all.commands.state import state_of
 from publish_all.config.load import label, names_of
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import Diagnosis
-from publish_all.distributions.distribution import release_of
+from publish_all.distributions.distribution import release_of, variant_label
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, ConfigurationError, UsageError
 from publish_all.upload.journal import Journal
-from publish_all.variants.variant import BuildVariant
+from publish_all.variants.variant import BuildVariant, WheelTag
 from publish_all.version.git import one_line
 
 
@@ -204,7 +204,7 @@ def _found_by_name(
 ) -> FoundFiles:
     """The files in the output folder with the names and versions of the variants, or of the project itself.
 
-    Raises `UsageError` where nothing fits, or more than one set of files.
+    Raises `UsageError` where nothing fits, or more than one set of files, as by two wheels of the same tags.
     """
     # What a build of ours makes, and what the host's own build makes: the project itself.
     sets = [variants]
@@ -235,6 +235,13 @@ def _found_by_name(
     if lacking:
         msg = f"not built yet: {', '.join(lacking)}"
         raise UsageError(msg, hint="Build it first, or select build variants with `--variant NAME`.")
+    seen: dict[object, str] = {}
+    for file in files:
+        tags = WheelTag.parse(file.tag).expanded if file.tag is not None else None
+        first = seen.setdefault((file.variant, tags, variant_label(file.filename)), file.filename)
+        if first != file.filename:
+            msg = f"{output} has two matching files: {first} and {file.filename}"
+            raise UsageError(msg, hint="Delete the wrong one, or add the files to the command.")
     options.runtime.note(f"found by their names in {output}: {', '.join(each.filename for each in files)}")
     return FoundFiles(config=config, distributions=tuple(files), variants=tuple(chosen))
 
