@@ -149,6 +149,24 @@ def test_only_what_builds_needs_the_tags():
     assert codes(deep.replace("COMMAND", "publish-all publish")) == []
 
 
+CALLS = "on: push\njobs:\n  call:\n    permissions: {id-token: write}\n    uses: sep/ci/.github/workflows/publish.yml@v1\n"
+
+
+def test_a_publishing_workflow_of_another_repository_that_is_called():
+    stated = {"default": ("pypi",), "trusted": ("pypi",), "writes": {}, "from_git": False}
+    (found,) = workflow_findings(parse_workflow(CALLS, PATH), **stated)
+    assert (found.code, found.where) == ("PA327", ".github/workflows/publish.yml:3")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("sep/ci/.github", "./.github"), ("publish.yml@", "test.yml@"), ("id-token: write", "contents: read")],
+)
+def test_calls_of_other_workflows_are_fine(old, new):
+    stated = {"default": ("pypi",), "trusted": ("pypi",), "writes": {}, "from_git": False}
+    assert list(workflow_findings(parse_workflow(CALLS.replace(old, new), PATH), **stated)) == []
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

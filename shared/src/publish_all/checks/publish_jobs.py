@@ -166,6 +166,14 @@ def workflow_findings(
                     where=_where(workflow, step.line),
                     severity=Severity.WARNING,
                 )
+    for job in workflow.jobs:
+        foreign = re.match(r"(?!\./).*(?:publish|release|pypi)", job.uses or "", re.IGNORECASE)
+        if trusted and foreign and workflow.permission(job, "id-token") == "write":
+            yield known.IDENTITY_SUSPICIOUS.found(
+                f"The job {job.key} calls {job.uses}, a workflow of another repository, which no trusted publisher matches.",
+                where=_where(workflow, job.line),
+                hint="Let that workflow only build, and publish in a job of this repository.",
+            )
 
 
 def _permission(each: PublishJob, permission: str) -> Iterator[Finding]:
