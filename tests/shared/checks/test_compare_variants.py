@@ -230,3 +230,27 @@ def stating(version, numbers, more=""):
 def test_a_version_file_may_state_the_local_version(found, one, other):
     first, second = variant("a", version=one[0]), variant("b", version=other[0])
     assert found(first, stating(*one), second, stating(*other)) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "other"),
+    [
+        ("1.0+cu12", ("1.1+cu12", "1, 1, 'cu12'")),
+        ("1.0+cu12", ("1.0+cu12", "1, 0, 'cu12'", "backend = 'cuda'")),
+        ("1.0+cu12", ("1.0+cu128", "1, 0")),
+        ("1.0", ("1.0+cu12", "1, 0, 'cu12'")),
+    ],
+)
+def test_other_differences_of_a_version_file_are_told(found, version, other):
+    first, second = variant("a"), variant("b", version=version)
+    ((slug, message),) = found(first, stating("1.0", "1, 0"), second, stating(*other))
+    assert slug == "variant-differs-elsewhere"
+    assert "different contents of demo/_version.py" in message
+
+
+def test_other_files_of_variants_with_different_local_versions_are_compared(found):
+    first, second = variant("a", version="1.0+cu118"), variant("b", version="1.0+cu12")
+    other = stating("1.0+cu12", "1, 0, 'cu12'") | {"demo/a.py": b"other"}
+    ((slug, message),) = found(first, stating("1.0+cu118", "1, 0, 'cu118'"), second, other)
+    assert slug == "variant-differs-elsewhere"
+    assert "different contents of demo/a.py" in message

@@ -9,6 +9,8 @@ what these do only the backend knows.
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Finding
 from publish_all.variants.variant import BuildVariant
+
+_VERSION_FILE = 1 << 20  # bytes; files that contain a version are far smaller
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,11 +174,29 @@ def _elsewhere(one: _Wheel, other: _Wheel) -> Iterator[Finding]:
         if one.files[name] != other.files[name]
         and not _is_target(one.variant, name)
         and not _is_target(other.variant, name)
+        and not _is_version_file(one, other, name)
     ]
-    # A build hook writes the local version into files.
-    if changed and Version(one.variant.version).local == Version(other.variant.version).local:
+    if changed:
         labels = f"{one.variant.label} and {other.variant.label}"
         yield _unexplained(one, f"{labels} have different contents of {listed(sorted(changed))}")
+
+
+def _is_version_file(one: _Wheel, other: _Wheel, name: str) -> bool:
+    """Whether a build hook wrote the local version into the file, and nothing else in it differs."""
+    sizes = [each.files[name] or (0, 0) for each in (one, other)]
+    return max(sizes)[0] <= _VERSION_FILE and _without_local(one, name) == _without_local(other, name)
+
+
+def _without_local(wheel: _Wheel, name: str) -> str:
+    """A file without the local version: without `+cu12`, and without its parts in a tuple `(1, 2, 3, 'cu12')`."""
+    path = next(each.name for each in wheel.opened.members if _without_name(each.name) == name)
+    with zipfile.ZipFile(wheel.opened.distribution.path) as archive:
+        content = archive.read(path).decode(errors="surrogateescape")
+    local = Version(wheel.variant.version).local
+    if local is None:
+        return content
+    parts = "|".join(map(re.escape, (local, *local.split("."))))
+    return re.sub(rf"""\+{re.escape(local)}(?![\w.])|, *(['"])(?:{parts})\1""", "", content)
 
 
 def _unexplained(wheel: _Wheel, what: str) -> Finding:
