@@ -10,7 +10,7 @@ import binascii
 import glob
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -108,6 +108,7 @@ def attestations_beside(distribution: Distribution) -> tuple[Attestation, ...]:
     return tuple(found.values())
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Attester:
     """The attestations for uploads to one repository, kept so that a second attempt signs nothing again.
 
@@ -116,38 +117,29 @@ class Attester:
     index takes attestations only with a token of trusted publishing, since it must know whose they are.
     """
 
-    def __init__(
-        self,
-        *,
-        repository: str,
-        when: When,
-        public: bool,
-        signer: Signer | None,
-        listener: Listener = ignore,
-    ) -> None:
-        self._repository = repository
-        self._when = when
-        self._public = public
-        self._signer = signer
-        self._listener = listener
-        self._lock = threading.Lock()
-        self._signed: dict[str, Attestation] = {}
-        self._given_up = False
+    repository: str
+    when: When
+    public: bool
+    signer: Signer | None
+    listener: Listener = ignore
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _signed: dict[str, Attestation] = field(default_factory=dict, init=False)
+    _given_up: bool = field(default=False, init=False)
 
     def preflight(
         self, distributions: Sequence[Distribution], credential: Credential | None
     ) -> Iterator[Finding]:
         """Problems that prevent attestations of these files, and notes. Signs nothing."""
-        if self._when is When.NEVER:
+        if self.when is When.NEVER:
             return
         if not _may_attest(credential):
             unused = [path.name for each in distributions for path in attestation_files(each)]
-            if self._when is When.ALWAYS:
+            if self.when is When.ALWAYS:
                 yield self.impossible(_needs_trusted_publishing(credential))
             elif unused:
                 why = _needs_trusted_publishing(credential).message
                 message = f"Not uploaded: {', '.join(unused)}: {why}."
-                yield Diagnosis("PA333").found(message, where=self._repository)
+                yield Diagnosis("PA333").found(message, where=self.repository)
             return
         to_sign = False
         for each in distributions:
@@ -159,7 +151,7 @@ class Attester:
             try:
                 self._ready().check()
             except SigningError as error:
-                self._given_up = self._when is not When.ALWAYS
+                self._given_up = self.when is not When.ALWAYS
                 yield self._not_attested(error) if self._given_up else self.impossible(error)
 
     def attest(self, distribution: Distribution, credential: Credential | None) -> tuple[Attestation, ...]:
@@ -168,10 +160,10 @@ class Attester:
         `credential` may be one whose token is not minted yet. Raises `CheckError` for a wrong file
         beside it and, if there must be an attestation, `SigningError`.
         """
-        if self._when is When.NEVER:
+        if self.when is When.NEVER:
             return ()
         if not _may_attest(credential):
-            if self._when is When.ALWAYS:
+            if self.when is When.ALWAYS:
                 raise _needs_trusted_publishing(credential)
             return ()
         beside = attestations_beside(distribution)
@@ -179,7 +171,7 @@ class Attester:
         return (*beside, ours) if ours is not None else beside
 
     def _is_to_sign(self, beside: Sequence[Attestation]) -> bool:
-        signs = self._public or self._when is When.ALWAYS
+        signs = self.public or self.when is When.ALWAYS
         return signs and all(each.predicate != PUBLISH for each in beside)
 
     def _ours(self, distribution: Distribution) -> Attestation | None:
@@ -190,33 +182,33 @@ class Attester:
         try:
             made = self._ready().sign(distribution)
         except SigningError as error:
-            if self._when is When.ALWAYS:
+            if self.when is When.ALWAYS:
                 raise
             with self._lock:
                 first, self._given_up = not self._given_up, True
             if first:
-                self._listener(Found(finding=self._not_attested(error)))
+                self.listener(Found(finding=self._not_attested(error)))
             return None
         with self._lock:
             return self._signed.setdefault(sha256, made)
 
     def _ready(self) -> Signer:
-        if self._signer is None:
+        if self.signer is None:
             raise SigningError("there is nothing to sign with")
-        return self._signer
+        return self.signer
 
     def _not_attested(self, error: SigningError) -> Finding:
         return Diagnosis("PA330").found(
-            f"The files go to {self._repository} without attestations: {error.message}.",
-            where=self._repository,
+            f"The files go to {self.repository} without attestations: {error.message}.",
+            where=self.repository,
             hint=error.hint or 'To leave them out without this note, set `attestations = "never"`.',
         )
 
     def impossible(self, error: SigningError) -> Finding:
         """The finding for a signature that must be there and can't be had."""
         return Diagnosis("PA331").found(
-            f'{self._repository} has `attestations = "always"`, and none can be made: {error.message}.',
-            where=self._repository,
+            f'{self.repository} has `attestations = "always"`, and none can be made: {error.message}.',
+            where=self.repository,
             hint=error.hint or "",
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from publish_all._own_source import install_hint
@@ -49,6 +50,7 @@ def open_production() -> Certify:
     return certify
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SigstoreSigner:
     """Implements `Signer`. One certificate serves all files, and another follows when it has expired.
 
@@ -56,20 +58,13 @@ class SigstoreSigner:
     that the CI service keeps it out of its log.
     """
 
-    def __init__(
-        self,
-        *,
-        identity: AmbientIdentity,
-        mask: Callable[[str], None],
-        open_sigstore: Callable[[], Certify] = open_production,
-    ) -> None:
-        self._identity = identity
-        self._mask = mask
-        self._open = open_sigstore
-        self._lock = threading.Lock()
-        self._opened: Certify | SigningError | None = None
-        self._sign: SignFile | None = None
-        self._tokens: list[Secret] = []
+    identity: AmbientIdentity
+    mask: Callable[[str], None]
+    open_sigstore: Callable[[], Certify] = open_production
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _opened: Certify | SigningError | None = field(default=None, init=False)
+    _sign: SignFile | None = field(default=None, init=False)
+    _tokens: list[Secret] = field(default_factory=list, init=False)
 
     def check(self) -> None:
         with self._lock:
@@ -94,10 +89,10 @@ class SigstoreSigner:
                 return self._sign(name, sha256)
             except Exception:  # noqa: BLE001 - as above; whatever it was, the new certificate shows whether it stays
                 self._sign = None
-        token = self._identity.token(AUDIENCE)
+        token = self.identity.token(AUDIENCE)
         if token is None:
             raise SigningError("this job has no identity")
-        self._mask(token.secret.reveal())
+        self.mask(token.secret.reveal())
         self._tokens.append(token.secret)
         sign = certify(token.secret.reveal())
         text = sign(name, sha256)
@@ -116,14 +111,14 @@ class SigstoreSigner:
         return self._opened
 
     def _reach(self) -> Certify:
-        if self._identity.provider is None:
+        if self.identity.provider is None:
             raise SigningError("signing needs a CI job with an identity, and there is none here")
-        missing = self._identity.missing_permission(AUDIENCE)
+        missing = self.identity.missing_permission(AUDIENCE)
         if missing is not None:
-            job = f"this {self._identity.provider} job"
+            job = f"this {self.identity.provider} job"
             raise SigningError(f"{job} may not ask for an identity token for Sigstore", hint=missing.hint)
         try:
-            return self._open()
+            return self.open_sigstore()
         except ImportError as error:
             raise SigningError(
                 f"pypi-attestations, which signs, is not installed here (no module {error.name!r})",
