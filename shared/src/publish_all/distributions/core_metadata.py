@@ -43,9 +43,8 @@ def parse_metadata(content: bytes) -> CoreMetadata:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        text = content.decode(
-            "latin-1"
-        )  # accepts all bytes, for old files that are not UTF-8 as the specification says
+        # It accepts all bytes, for old files that are not UTF-8 as the specification says.
+        text = content.decode("latin-1")
     message = HeaderParser(policy=compat32).parsestr(text)
     found: dict[str, list[str]] = {}
     for name, value in message.items():

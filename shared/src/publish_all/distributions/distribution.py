@@ -122,14 +122,19 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def parse_filename(filename: str) -> tuple[NormalizedName, Version]:
+    """The project and version of a wheel or sdist. Raises `InvalidWheelFilename`, `InvalidSdistFilename`."""
+    if filename.endswith(".whl"):
+        return parse_wheel_filename(without_label(filename))[:2]
+    return parse_sdist_filename(filename)
+
+
 def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
     """The project and version of a file; None if it is not the name of a distribution."""
     if len(filename) > _NAME_LENGTH:
         return None  # a version of thousands of digits raises another error
     try:
-        if filename.endswith(".whl"):
-            return parse_wheel_filename(without_label(filename))[:2]
-        return parse_sdist_filename(filename)
+        return parse_filename(filename)
     except (InvalidSdistFilename, InvalidWheelFilename):
         return None
 

@@ -17,8 +17,6 @@ from packaging.utils import (
     InvalidWheelFilename,
     NormalizedName,
     canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
 )
 from packaging.version import InvalidVersion, Version
 
@@ -28,6 +26,7 @@ from publish_all.distributions.distribution import (
     Distribution,
     DistributionError,
     DistributionKind,
+    parse_filename,
     without_label,
 )
 
@@ -61,7 +60,15 @@ def read_distribution(
     Raises `DistributionError` for a file that is missing, broken, not a wheel or `.tar.gz` sdist, or
     whose name and metadata disagree about project or version.
     """
-    kind, project, version = _parse_filename(path)
+    if not path.name.endswith((".whl", ".tar.gz")):
+        msg = f"{path} is neither a wheel (.whl) nor an sdist (.tar.gz, PEP 625)."
+        raise DistributionError(msg, hint="Leave this file out.")
+    try:
+        project, version = parse_filename(path.name)
+    except (InvalidWheelFilename, InvalidSdistFilename) as error:
+        msg = f"{path} has a name that no wheel or sdist may have: {error}."
+        raise DistributionError(msg, hint="Build it again.") from error
+    kind = DistributionKind.WHEEL if path.suffix == ".whl" else DistributionKind.SDIST
     try:
         if kind is DistributionKind.WHEEL:
             content = _wheel_metadata(path)
@@ -104,23 +111,6 @@ def digests_of(path: Path) -> tuple[int, Digests]:
             for each in (md5, sha256, blake2):
                 each.update(chunk)
     return size, Digests(md5=md5.hexdigest(), sha256=sha256.hexdigest(), blake2_256=blake2.hexdigest())
-
-
-def _parse_filename(path: Path) -> tuple[DistributionKind, NormalizedName, Version]:
-    try:
-        if path.suffix == ".whl":
-            name, version, _, _ = parse_wheel_filename(without_label(path.name))
-            return DistributionKind.WHEEL, name, version
-        if path.name.endswith(".tar.gz"):
-            name, version = parse_sdist_filename(path.name)
-            return DistributionKind.SDIST, name, version
-    except (InvalidWheelFilename, InvalidSdistFilename) as error:
-        raise DistributionError(
-            f"{path} has a name that no wheel or sdist may have: {error}.", hint="Build it again."
-        ) from error
-    raise DistributionError(
-        f"{path} is neither a wheel (.whl) nor an sdist (.tar.gz, PEP 625).", hint="Leave this file out."
-    )
 
 
 def _wheel_metadata(path: Path) -> bytes:
