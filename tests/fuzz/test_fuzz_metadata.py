@@ -13,7 +13,7 @@ from publish_all.checks.metadata import (
     check_classifiers,
     check_for_public_indexes,
     check_metadata,
-    check_path_dependencies,
+    check_references,
 )
 from publish_all.checks.opened import open_distribution
 from publish_all.distributions.core_metadata import form_fields
@@ -89,7 +89,7 @@ def look(content: bytes) -> None:
             return
         opened = open_distribution(distribution, public=("pypi",))
     list(form_fields(distribution.core_metadata, distribution.description))
-    for check in (check_metadata, check_classifiers, check_for_public_indexes, check_path_dependencies):
+    for check in (check_metadata, check_classifiers, check_for_public_indexes, check_references):
         list(check(opened))
     render_file(distribution, source=None, created="2026-01-01T00:00:00Z")
 

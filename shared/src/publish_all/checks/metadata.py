@@ -69,9 +69,7 @@ def check_metadata(opened: Opened) -> Iterator[Finding]:
         if not of_newer and not (early and _is_about(each, "license-file")):
             yield opened.found(Diagnosis("PA203"), str(each))
     if newer:
-        message = (
-            f"metadata version {version} is newer than the installed packaging {packaging.__version__} knows"
-        )
+        message = f"metadata version {version} is newer than packaging {packaging.__version__} knows"
         yield opened.found(Diagnosis("PA265"), message)
 
 
@@ -139,7 +137,7 @@ def check_classifiers(opened: Opened) -> Iterator[Finding]:
 
 
 def check_for_public_indexes(opened: Opened) -> Iterator[Finding]:
-    """What public indexes refuse for good: private projects, local versions, direct references, sizes."""
+    """What public indexes refuse for good: private projects, local versions, sizes."""
     distribution, indexes = opened.distribution, opened.indexes
     if distribution.version.local is not None:
         message = f"{distribution.version} has the local part '+{distribution.version.local}'"
@@ -153,10 +151,6 @@ def check_for_public_indexes(opened: Opened) -> Iterator[Finding]:
         yield opened.found(Diagnosis("PA213"), message)
     if distribution.size > _MAX_FILE:
         yield opened.found(Diagnosis("PA206"), f"the file has {distribution.size / (1 << 20):.0f} MiB")
-    for text, url in _references(opened):
-        if not _PATH.match(url):
-            message = f"{indexes} will refuse the direct reference {text!r}"
-            yield opened.found(Diagnosis("PA210"), message)
     # PyPI: `Filename … should contain the normalized project name`.
     stem, normal = distribution.filename.split("-", 1)[0], distribution.project.replace("-", "_")
     if stem != normal:
@@ -169,27 +163,23 @@ def check_for_public_indexes(opened: Opened) -> Iterator[Finding]:
             yield opened.found(Diagnosis("PA247"), message)
 
 
-def check_path_dependencies(opened: Opened) -> Iterator[Finding]:
-    """No requirement is a path on the machine that built the file, wherever it goes.
+def check_references(opened: Opened) -> Iterator[Finding]:
+    """No requirement is a path on the machine that built the file, or a direct reference where PyPI's rules count.
 
     Poetry writes a path dependency as `core @ file:///home/me/core` (https://github.com/python-poetry/poetry/issues/5495),
     older ones as `core @ ../core`; Hatch resolves `{root:uri}` to such a URL.
     """
-    for text, url in _references(opened):
-        if _PATH.match(url):
-            message = f"the dependency {text!r} is a path on the machine that built the file"
-            yield opened.found(Diagnosis("PA260"), message)
-
-
-def _references(opened: Opened) -> Iterator[tuple[str, str]]:
-    """Each requirement that is a direct reference, with its URL. The metadata check finds those that are invalid."""
     for text in opened.distribution.metadata.get("Requires-Dist", ()):
         try:
             url = Requirement(text).url
         except InvalidRequirement:
-            continue
-        if url is not None:
-            yield text, url.strip()
+            continue  # the metadata check finds it
+        if url is not None and _PATH.match(url.strip()):
+            message = f"the dependency {text!r} is a path on the machine that built the file"
+            yield opened.found(Diagnosis("PA260"), message)
+        elif url is not None and opened.public:
+            message = f"{opened.indexes} will refuse the direct reference {text!r}"
+            yield opened.found(Diagnosis("PA210"), message)
 
 
 def check_metadata_for_index(opened: Opened) -> Iterator[Finding]:
@@ -264,7 +254,7 @@ def _commands(content: bytes) -> Iterator[str]:
                 yield f"entry_points.txt has the command {name!r}, which is not a valid file name"
 
 
-CHECKS = (check_metadata, check_metadata_for_index, check_readme, check_path_dependencies)
+CHECKS = (check_metadata, check_metadata_for_index, check_readme, check_references)
 FOR_PUBLIC_INDEXES = (check_classifiers, check_for_public_indexes)
 
 
@@ -285,12 +275,8 @@ def prohibited(project: NormalizedName, *, repository: str) -> Finding | None:
 
 def look_alike(one: str, other: str) -> bool:
     """Whether a public index takes two names for one: without separators, with 1, l and i alike, and 0 and o."""
-    return _looks(one) == _looks(other)
-
-
-def _looks(name: str) -> str:
-    plain = re.sub(r"[-_.]+", "", name).lower()
-    return plain.translate(str.maketrans("1i0", "llo"))
+    plain = [re.sub(r"[-_.]+", "", name).lower() for name in (one, other)]
+    return len({name.translate(str.maketrans("1i0", "llo")) for name in plain}) == 1
 
 
 def neighbours(project: NormalizedName) -> Iterator[NormalizedName]:

@@ -226,6 +226,10 @@ def _record(wheel: zipfile.ZipFile) -> Mapping[str, tuple[str, str]] | None:
     return record
 
 
+def _is_searched(name: str, size: int) -> bool:
+    return size <= _READ_OF.get(posixpath.splitext(name)[1], _READ)
+
+
 def _of_wheel(
     wheel: zipfile.ZipFile, record: Mapping[str, tuple[str, str]]
 ) -> Iterator[tuple[Member, bytes | None]]:
@@ -234,9 +238,7 @@ def _of_wheel(
             continue
         name = each.orig_filename  # in which Windows' Python leaves backslashes as they are
         linked = stat.S_ISLNK(each.external_attr >> 16)
-        content = (
-            wheel.read(each) if each.file_size <= _READ_OF.get(posixpath.splitext(name)[1], _READ) else None
-        )
+        content = wheel.read(each) if _is_searched(name, each.file_size) else None
         algorithm = record.get(name, ("", ""))[0].partition("=")[0]
         digest = None
         if algorithm in ALGORITHMS and each.file_size <= _HASHED:
@@ -261,11 +263,7 @@ def _of_sdist(sdist: tarfile.TarFile) -> Iterator[tuple[Member, bytes | None]]:
         if each.isdir():
             continue
         linked = each.issym() or each.islnk()
-        file = (
-            sdist.extractfile(each)
-            if each.isreg() and each.size <= _READ_OF.get(posixpath.splitext(each.name)[1], _READ)
-            else None
-        )
+        file = sdist.extractfile(each) if each.isreg() and _is_searched(each.name, each.size) else None
         content = file.read() if file is not None else None
         member = Member(
             name=each.name,

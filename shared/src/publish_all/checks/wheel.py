@@ -71,8 +71,15 @@ def check_record(opened: Opened) -> Iterator[Finding]:
 
 
 def check_tag(opened: Opened) -> Iterator[Finding]:
-    """Public indexes take only platforms whose compatibility is defined (PEP 600, 656, 513)."""
+    """Public indexes take only platforms whose compatibility is defined (PEP 600, 656, 513).
+
+    They take no wheels of a variant (PEP 825, a draft): uv's preview installs them, folders and registries hold them.
+    """
     tag, public = opened.distribution.tag, opened.indexes
+    if (label := variant_label(opened.distribution.filename)) is not None:
+        yield opened.found(
+            Diagnosis("PA268"), f"{public} will refuse a wheel with the variant label {label!r}"
+        )
     for platform in (tag or "").rpartition("-")[2].split("."):
         if platform not in _FIXED and _FAMILIES.fullmatch(platform) is None:
             message = f"{public} will refuse the platform tag {platform!r}"
@@ -129,11 +136,9 @@ def check_wheel_file(opened: Opened) -> Iterator[Finding]:
         stated |= parse_tag(each.strip())
     if stated != named:
         problems.append(f"WHEEL states the tags {_listed(stated)}, the file's name {_listed(named)}")
-    number, stated_number = "".join(build), (message["Build"] or "").strip()
+    number, stated_number = "".join(build) or "none", (message["Build"] or "").strip() or "none"
     if stated_number != number:
-        problems.append(
-            f"WHEEL states the build number {stated_number or 'none'}, the file's name {number or 'none'}"
-        )
+        problems.append(f"WHEEL states the build number {stated_number}, the file's name {number}")
     for problem in problems:
         yield opened.found(known.WHEEL_FILE_DISAGREES, problem)
 
@@ -142,14 +147,5 @@ def _listed(tags: set[Tag] | frozenset[Tag]) -> str:
     return ", ".join(sorted(map(str, tags))) or "none"
 
 
-def check_variant_label(opened: Opened) -> Iterator[Finding]:
-    """Wheels of a variant (PEP 825, a draft): uv's preview installs them, folders and registries hold them."""
-    label = variant_label(opened.distribution.filename)
-    if label is not None:
-        yield opened.found(
-            Diagnosis("PA268"), f"{opened.indexes} will refuse a wheel with the variant label {label!r}"
-        )
-
-
 CHECKS = (check_record, check_folders, check_wheel_file)
-FOR_PUBLIC_INDEXES = (check_tag, check_variant_label)
+FOR_PUBLIC_INDEXES = (check_tag,)
