@@ -8,10 +8,10 @@ import pytest
 
 from publish_all.builders.backend_versions import refuse_old_backend
 from publish_all.errors import BuildError
-from publish_all.variants.setup_files import with_metadata_elsewhere
+from publish_all.variants.setup_files import FIELDS
 
 PROJECT = {"project": {"name": "demo", "version": "1.0"}}
-ELSEWHERE = with_metadata_elsewhere({"project": {"name": "demo"}})
+ELSEWHERE = {"project": {"dynamic": ["version", *FIELDS]}}
 
 
 @pytest.fixture

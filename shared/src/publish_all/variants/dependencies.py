@@ -53,7 +53,7 @@ def with_extras(pyproject: Table, extras: Mapping[str, Sequence[str]], *, where:
         _put_extras_in_poetry(pyproject["tool"]["poetry"], extras, where)
         return pyproject
     project = pyproject.setdefault("project", {})
-    kept = _other_extras(project.get("optional-dependencies", {}), extras)
+    kept = _other_keys(project.get("optional-dependencies", {}), set(map(canonicalize_name, extras)))
     project["optional-dependencies"] = {**kept, **{extra: list(each) for extra, each in extras.items()}}
     return pyproject
 
@@ -199,10 +199,6 @@ def _other_keys(entries: Mapping[str, Any], names: Collection[str]) -> Table:
     return {key: value for key, value in entries.items() if canonicalize_name(key) not in names}
 
 
-def _other_extras(present: Mapping[str, Any], extras: Iterable[str]) -> Table:
-    return _other_keys(present, {canonicalize_name(each) for each in extras})
-
-
 def _extend_poetry(poetry: Table, new: Sequence[Requirement]) -> None:
     names = {canonicalize_name(each.name) for each in new}
     poetry["dependencies"] = {**_other_keys(poetry.get("dependencies", {}), names), **_poetry_entries(new)}
@@ -213,7 +209,7 @@ def _extend_poetry(poetry: Table, new: Sequence[Requirement]) -> None:
 
 def _put_extras_in_poetry(poetry: Table, extras: Mapping[str, Sequence[str]], where: str) -> None:
     present = poetry.get("extras", {})
-    poetry["extras"] = _other_extras(present, extras)
+    poetry["extras"] = _other_keys(present, set(map(canonicalize_name, extras)))
     idle = _listed(present) - _listed(poetry["extras"])
     entries = {
         key: value

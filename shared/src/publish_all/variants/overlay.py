@@ -141,13 +141,12 @@ def _set_in_poetry(poetry: Table, key: str, value: Any, *, where: str) -> None:
     match key:
         case "name" | "version" | "description" | "keywords" | "classifiers" | "scripts":
             poetry[key] = value
-        case "readme":
-            poetry[key] = _only(
-                value, "file", f"{where}: [tool.poetry] takes the readme from a file only", "README.md"
-            )
-        case "license":
-            what = f"{where}: [tool.poetry] takes a licence by its SPDX identifier only"
-            poetry[key] = _only(value, "text", what, "MIT")
+        case "readme" | "license" if not isinstance(value, Mapping):
+            poetry[key] = value
+        case "readme" if "file" in value:
+            poetry[key] = value["file"]
+        case "license" if "text" in value:
+            poetry[key] = value["text"]
         case "authors" | "maintainers":
             poetry[key] = [person(each) for each in value]
         case "urls":
@@ -162,18 +161,9 @@ def _set_in_poetry(poetry: Table, key: str, value: Any, *, where: str) -> None:
         case "requires-python":
             poetry["dependencies"] = {**poetry.get("dependencies", {}), "python": value}
         case _:
-            msg = f"{where}: [tool.poetry] has no such key, and the project has no [project] table"
+            msg = f"{where}: [tool.poetry] cannot have this, and the project has no [project] table"
             hint = "Move the project's metadata to [project], which Poetry 2 knows too."
             raise ConfigurationError(msg, hint=hint)
-
-
-def _only(value: Any, key: str, problem: str, example: str) -> Any:
-    """The value, or this key of a table."""
-    if not isinstance(value, Mapping):
-        return value
-    if key not in value:
-        raise ConfigurationError(problem, hint=f'State it as text, such as "{example}".')
-    return value[key]
 
 
 def person(entry: Mapping[str, str]) -> str:

@@ -21,11 +21,7 @@ from publish_all.config.reading import Problems, did_you_mean
 from publish_all.config.rules import distribution_problem
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants import dependencies, overlay
-from publish_all.variants.setup_files import (
-    has_metadata_elsewhere,
-    name_in_setup_files,
-    with_metadata_elsewhere,
-)
+from publish_all.variants.setup_files import FIELDS, has_metadata_elsewhere, name_in_setup_files
 from publish_all.variants.variant import BuildVariant, PlatformWheel, WheelTag
 
 _ROOT = "tool.publish-all"
@@ -199,11 +195,7 @@ class _Resolver(NamedTuple):
 
     def _nameless(self, what: str) -> ConfigurationError:
         file = self.config.root / "pyproject.toml"
-        hint = "State `name` in [project], or in each [tool.publish-all.variants.…]."
-        if (self.config.root / "setup.py").is_file():
-            hint = (
-                'State it as a text: `setup(name="…")` in setup.py, or `name` under [metadata] in setup.cfg.'
-            )
+        hint = "State `name` in [project], or as a text in setup.cfg or setup.py, or in each [tool.publish-all.variants.…]."
         return ConfigurationError(f"{file}: {what}", hint=hint)
 
     def _normalised(self, version: str, file: Path) -> str:
@@ -226,7 +218,8 @@ def _own_pyproject(config: ProjectConfig) -> Table:
     _refuse_other_shapes(config.pyproject, config.root / "pyproject.toml")
     result = overlay.without_ours(config.pyproject)
     if has_metadata_elsewhere(result):
-        result = with_metadata_elsewhere(result)
+        # It is said in [project], so that a variant can change a part of it.
+        result["project"] = {"dynamic": ["version", *FIELDS]}
     beside = _hatch_file(config)
     if beside:
         tool = result.setdefault("tool", {})

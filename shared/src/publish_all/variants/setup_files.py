@@ -10,7 +10,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
 
-from publish_all._toml import Table, copied, table
+from publish_all._toml import table
 
 # The headers of core metadata, and the fields of [project] that they come from.
 _HEADERS = {
@@ -37,11 +37,6 @@ FIELDS = tuple(dict.fromkeys((*_HEADERS.values(), "readme", *_ALWAYS)))
 def has_metadata_elsewhere(pyproject: Mapping[str, Any]) -> bool:
     """Whether pyproject.toml has no metadata: setuptools, and backends around it such as pbr's, take it from setup.cfg and setup.py."""
     return "project" not in pyproject and table(pyproject, "tool").keys().isdisjoint({"poetry", "flit"})
-
-
-def with_metadata_elsewhere(pyproject: Mapping[str, Any]) -> Table:
-    """The same said in `[project]`, so that a variant can change a part of it: all of it is dynamic."""
-    return {**copied(pyproject), "project": {"dynamic": ["version", *FIELDS]}}
 
 
 def name_in_setup_files(root: Path) -> str | None:
