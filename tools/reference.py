@@ -22,7 +22,7 @@ from cleo.io.inputs.option import Option
 from publish_all.cli.application import PublishAllApplication
 from publish_all.cli.options import CONNECTION, EXIT_CODES, VARIABLES, Operand, Value
 from publish_all.cli.registry import GROUPS
-from publish_all.config.reference import SECTIONS, Key, Section
+from publish_all.commands.config import SECTIONS, Key, Section
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("docs/reference/commands.md", "docs/reference/configuration.md", "docs/reference/exit-codes.md")

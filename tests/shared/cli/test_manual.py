@@ -8,7 +8,7 @@ import pytest
 
 from publish_all.cli.application import PublishAllApplication
 from publish_all.cli.registry import COMMANDS, GROUPS, load
-from publish_all.config.reference import SECTIONS
+from publish_all.commands.config import SECTIONS
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

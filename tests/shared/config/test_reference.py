@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from publish_all.commands.config import SECTIONS
 from publish_all.config.model import ProjectConfig, VersionConfig
-from publish_all.config.reference import SECTIONS
 
 STATED = {
     "[tool.publish-all]": "[tool.publish-all]",

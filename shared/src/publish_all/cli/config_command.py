@@ -41,7 +41,7 @@ class ConfigCommand(UseCaseCommand):
 
     def use_case(self) -> None:
         if self.option("keys"):
-            from publish_all.config.reference import SECTIONS
+            from publish_all.commands.config import SECTIONS
 
             keys = (
                 (section.table, key.name, key.shown_type, key.default or "", key.meaning)

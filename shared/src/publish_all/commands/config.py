@@ -1,10 +1,14 @@
-"""The resolved configuration of a project and the repositories that are known, and where each value comes from."""
+"""The resolved configuration of a project and the repositories that are known, and where each value comes from.
+
+Also all keys of the configuration with types, defaults and meanings, for `config --keys` and the docs.
+"""
 
 from __future__ import annotations
 
 import enum
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,9 +18,18 @@ from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.builtin import ALIASES
 from publish_all.config.known import KnownRepositories
 from publish_all.config.load import load_project
-from publish_all.config.model import ProjectConfig, RepositoryConfig, SyncPlace
-from publish_all.config.parse import FIELDS, PROJECT, PYPROJECT, TABLE, VERSION
-from publish_all.config.reading import KeyPath, Problems, dotted, field_of
+from publish_all.config.model import (
+    ProjectConfig,
+    RepositoryConfig,
+    SyncPlace,
+    VariantConfig,
+    VersionConfig,
+    WheelConfig,
+    WorkspaceConfig,
+)
+from publish_all.config.parse import FIELDS, PROJECT, PYPROJECT, REPOSITORY, TABLE, VERSION, WORKSPACE
+from publish_all.config.reading import Key, KeyPath, Problems, dotted, field_of
+from publish_all.config.variants import VARIANT, WHEEL
 from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
 from publish_all.errors import CredentialError, RepositoryError
 
@@ -61,13 +74,8 @@ def _settings(config: ProjectConfig, known: KnownRepositories) -> Iterator[Setti
                 origin = repository.origins.get(key, repository.origin if key == "url" else DEFAULT)
                 full = dotted((*TABLE, "repositories", repository.name, key))
                 yield Setting(key=full, value=_toml(value), origin=origin)
-    for path in (
-        ("workspace",),
-        ("checks",),
-        ("variant-defaults",),
-        *(("variants", name) for name in config.variants),
-        ("wheels",),
-    ):
+    tables = [("workspace",), ("checks",), ("variant-defaults",), ("wheels",)]
+    for path in (*tables, *(("variants", name) for name in config.variants)):
         # The keys that pyproject.toml states; the table itself where it is empty, as a variant may be.
         stated = _value_at(config, path)
         if isinstance(stated, Mapping):
@@ -102,13 +110,40 @@ def _toml(value: Any) -> str:
         case tuple() | list():
             return "[" + ", ".join(map(_toml, value)) + "]"
         case Mapping():
-            return (
-                "{ " + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + " }"
-            )
+            pairs = (f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items())
+            return "{ " + ", ".join(pairs) + " }"
         case bool() | str() | int() | float():
             return json.dumps(value, ensure_ascii=False)
         case _:
             return json.dumps(str(value))  # a date or time
+
+
+class Section(NamedTuple):
+    """A table of TOML. `NAME` and `TAG` are placeholders."""
+
+    table: str
+    keys: tuple[Key, ...]
+
+
+def _section(table: str, model: type[object], keys: tuple[Key, ...]) -> Section:
+    """A section with the defaults of the model for keys that do not describe theirs."""
+    defaults = {}
+    for each in fields(model):  # type: ignore[arg-type]  # the models are dataclasses
+        if each.default not in (None, MISSING):
+            defaults[each.name] = _toml(each.default)
+    found = (each._replace(default=each.default or defaults.get(field_of(each.name))) for each in keys)
+    return Section(table, tuple(found))
+
+
+SECTIONS = (
+    _section("[tool.publish-all]", ProjectConfig, PROJECT),
+    _section("[tool.publish-all.repositories.NAME]", RepositoryConfig, REPOSITORY),
+    _section("[tool.publish-all.version]", VersionConfig, VERSION),
+    _section("[tool.publish-all.workspace]", WorkspaceConfig, WORKSPACE),
+    _section("[tool.publish-all.variants.NAME]", VariantConfig, VARIANT),
+    _section("[tool.publish-all.variants.NAME.wheels.TAG]", WheelConfig, WHEEL),
+)
+"""In the order of docs/reference/configuration.md, whose tables are generated from them."""
 
 
 def list_repositories(directory: Path, *, runtime: Runtime) -> tuple[tuple[str, ...], ...]:
