@@ -167,7 +167,7 @@ class KeyringAnswers:
             config, environment=self._environment, home=self._home, folders=self._folders
         )
         credentials = default_chain(
-            known.tools,
+            known.tools(),
             known.names,
             session=make_session(HttpOptions()),
             listener=lambda event: _log.debug("%s", event),

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from publish_all.config.addresses import (
-    first_segment,
     hostname_of,
     is_loopback,
     scheme_of,
@@ -96,16 +95,16 @@ def test_an_index_is_at_a_web_address_or_in_a_folder(kind, url, right):
 
 
 @pytest.mark.parametrize(
-    ("url", "host", "segment"),
+    ("url", "host"),
     [
-        ("https://PyPI.pkg.github.com/OWNER/x", "pypi.pkg.github.com", "OWNER"),
-        ("ghcr.io/owner", "ghcr.io", "owner"),
-        ("https://x", "x", ""),
-        ("https://[::1", "", ""),
+        ("https://PyPI.pkg.github.com/OWNER/x", "pypi.pkg.github.com"),
+        ("ghcr.io/owner", "ghcr.io"),
+        ("https://x", "x"),
+        ("https://[::1", ""),
     ],
 )
-def test_parts_of_a_url(url, host, segment):
-    assert (hostname_of(url), first_segment(url)) == (host, segment)
+def test_the_host_of_a_url(url, host):
+    assert hostname_of(url) == host
 
 
 def test_a_drive_is_no_scheme():

@@ -85,7 +85,7 @@ class Connection:
                 ca_cert=options.ca_cert,
                 client_cert=options.client_cert,
                 client_key=options.client_key,
-                servers=server_settings(self.known.tools, self.chosen, listener=listener),
+                servers=server_settings(self.known.tools(), self.chosen, listener=listener),
                 ask_password=ask_password if ask is not None else None,
                 timeout=options.timeout,
             )
@@ -102,7 +102,7 @@ class Connection:
             (only,) = self.chosen
             explicit = Explicit(only.name, username=options.username, password=options.password)
         return default_chain(
-            self.known.tools,
+            self.known.tools(),
             (*self.known.names, *(each.name for each in self.chosen)),
             session=self.session,
             explicit=explicit,
@@ -182,7 +182,7 @@ def ensure_default_is_meant(config: ProjectConfig | None, options: ConnectionOpt
     stated = config is not None and "tool.publish-all.publish-to" in config.origins
     if stated or options.repositories or options.repository_url is not None:
         return
-    tools = options.runtime.known(config).tools
+    tools = options.runtime.known(config).tools()
     others = [*_in_project(tools), *_in_variables(tools)]
     if others:
         places = ", ".join(dict.fromkeys(f"{shown} ({origin})" for shown, origin, _ in others))

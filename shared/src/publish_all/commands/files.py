@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publish_all.commands.context import Runtime, project_variants
+from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import findings_of
@@ -82,9 +82,6 @@ class PublishOptions:
         """The options with another listener."""
         runtime = replace(self.runtime, listener=listener)
         return replace(self, connection=replace(self.connection, runtime=runtime))
-
-    def project_variants(self, config: ProjectConfig) -> tuple[BuildVariant, ...]:
-        return project_variants(config, self.variants, itself=self.itself, runtime=self.runtime)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -73,7 +73,7 @@ def _find(
         raise ValueError("there is no project to build")
     output = options.output or output_folder(config)
     if not options.build or not journal.complete:
-        variants = options.project_variants(config)
+        variants = project_variants(config, options.variants, itself=options.itself, runtime=options.runtime)
         manifest = _last_build(config, options, output, variants)
         if not options.build:
             if manifest is None:
@@ -156,7 +156,7 @@ def _listed(config: ProjectConfig | None, options: PublishOptions) -> FoundFiles
         raise UsageError(f"no file {path} found", hint=hint)
     if config is None:
         return _of_manifest(manifest, None, (), allow_missing=options.allow_missing)
-    variants = options.project_variants(config)
+    variants = project_variants(config, options.variants, itself=options.itself, runtime=options.runtime)
     if options.members is not None:
         manifest = _of_names(manifest, names_of(config))
     now = {each.name: (each.project, each.version) for each in variants}

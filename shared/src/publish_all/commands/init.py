@@ -32,7 +32,7 @@ from publish_all.commands.scaffold.pipeline import PUBLIC, Form, Pipeline, Produ
 from publish_all.commands.scaffold.pyproject import with_settings
 from publish_all.commands.scaffold.tool_source import PLUGIN
 from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
-from publish_all.config.kinds import upload_url_problem
+from publish_all.config.kinds import LEGACY
 from publish_all.config.load import label
 from publish_all.config.model import EMPTY, VersionSource
 from publish_all.config.rules import name_problem
@@ -211,7 +211,7 @@ def _destinations(stated: Iterable[str], found: Found) -> tuple[tuple[str, ...],
         trouble = name_problem(name)
         if trouble is None and equals:
             fixed = f"{name} is built in, and a project can't change its URL"
-            trouble = fixed if name in FIXED else upload_url_problem(url)
+            trouble = fixed if name in FIXED else LEGACY.url_problem(url)
         if trouble is not None:
             raise UsageError(f"the destination {name!r}: {trouble}")
         if equals:

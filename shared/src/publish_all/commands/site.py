@@ -29,7 +29,7 @@ from publish_all.commands.context import Runtime, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.commands.index import open_source, project_names, published_names, releases_of, servable
 from publish_all.config.github_project import link_of_actions, link_of_git
-from publish_all.config.kinds import upload_url_problem
+from publish_all.config.kinds import LEGACY
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import RELEASE_NOT_THERE
 from publish_all.distributions.distribution import release_of, sha256_of
@@ -132,7 +132,7 @@ def make_site(
 def _address(url: str | None, config: ProjectConfig | None, runtime: Runtime) -> str:
     """Where the site will be, with a slash at the end. Raises `UsageError`."""
     if url is not None:
-        if (problem := upload_url_problem(url)) is not None:
+        if (problem := LEGACY.url_problem(url)) is not None:
             raise UsageError(f"--url: {problem}", hint="Use a URL like https://wheels.corp.example/")
         return url.rstrip("/").removesuffix("/simple") + "/"
     link = link_of_actions(runtime.environment)

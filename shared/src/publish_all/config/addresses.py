@@ -51,13 +51,6 @@ def host_of(url: str) -> str:
     return host
 
 
-def first_segment(url: str) -> str:
-    """The first part of the path: the owner, in the URLs of GitHub Packages."""
-    with suppress(ValueError):
-        return split(url).path.lstrip("/").partition("/")[0]
-    return ""
-
-
 def is_pypi(url: str) -> bool:
     """Whether the URL is on PyPI or TestPyPI, which accept only API tokens."""
     return hostname_of(url) in PYPI_HOSTS | TESTPYPI_HOSTS

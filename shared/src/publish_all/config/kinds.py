@@ -113,8 +113,3 @@ LEGACY, OCI, DIRECTORY, GITHUB_RELEASE = _Legacy(), _Oci(), _Directory(), _GitHu
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {each.name: each for each in (LEGACY, OCI, DIRECTORY, GITHUB_RELEASE)}
 )
-
-
-def upload_url_problem(url: str) -> str | None:
-    """The problem with the URL of a repository without a configured kind, None if it is valid."""
-    return LEGACY.url_problem(url)

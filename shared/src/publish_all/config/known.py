@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publish_all.config.addresses import first_segment, hostname_of, scheme_of
+from publish_all.config.addresses import hostname_of, scheme_of, split
 from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, HOSTS, canonical, normalized, of_one_origin
 from publish_all.config.folders import Folders, home_folder
 from publish_all.config.kinds import KINDS, LEGACY
@@ -45,18 +45,13 @@ class KnownRepositories:
     """The repositories of a run, with notes for the user.
 
     The keys of `repositories` and `refusals` are normalised names. `refusals` has the errors of defined names
-    that cannot be used. `read_tools` reads the configuration of other tools once.
+    that cannot be used. `tools` returns the configuration of other tools, which is read once.
     """
 
     repositories: Repositories
     refusals: Mapping[str, ConfigurationError] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    read_tools: Callable[[], ToolSettings]
-
-    @property
-    def tools(self) -> ToolSettings:
-        """The configuration of other tools."""
-        return self.read_tools()
+    tools: Callable[[], ToolSettings]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -155,7 +150,7 @@ def known_repositories(
         },
         refusals=incomplete | {key: each for key, each in refused.items() if canonical(key) not in stated},
         notes=(*tool_notes, *_hidden(own)),
-        read_tools=read_tools,
+        tools=read_tools,
     )
 
 
@@ -332,7 +327,7 @@ def adopt(
             continue
         built_in = canonical(key) if canonical(key) in FIXED else None
         if built_in == "github" and f".{host}".endswith(".pkg.github.com"):
-            owner = first_segment(each.url or "")
+            owner = split(each.url or "").path.lstrip("/").partition("/")[0]
             stated = owner if owner_problem(owner) is None else None
             origins = {"owner": each.origin} if stated else EMPTY
             accepted["github"] = replace(BUILT_IN["github"], owner=stated, origins=origins)

@@ -283,10 +283,8 @@ def _is_built(config: ProjectConfig) -> bool:
 
 def _required(config: ProjectConfig, *, optional: bool) -> Iterator[str]:
     """The dependencies for building and running, or those of the extras."""
-    project, poetry = (
-        table(config.pyproject, "project"),
-        table(config.pyproject, "tool", "poetry", "dependencies"),
-    )
+    project = table(config.pyproject, "project")
+    poetry = table(config.pyproject, "tool", "poetry", "dependencies")
     variants = (config.variant_defaults, *config.variants.values())
     lists: list[Any] = [each for extra in table(project, "optional-dependencies").values() for each in extra]
     if not optional:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -107,9 +107,6 @@ class Value(NamedTuple):
     def at(self, key: str | int) -> Value:
         return Value(self.value[key], (*self.path, key), self.problems)
 
-    def items(self) -> Iterator[Value]:
-        return (self.at(index) for index in range(len(self.value)))
-
 
 Reader: TypeAlias = Callable[[Value], Any]
 
@@ -166,7 +163,8 @@ def items(read: Reader, *, of_strings: bool = False) -> Reader:
             kind = "a list of strings" if of_strings else "a list"
             found.add(f"must be {kind}, not {describe(found.value)}{single}")
             return None
-        return tuple(each for item in found.items() if (each := read(item)) is not None)
+        values = (read(found.at(index)) for index in range(len(found.value)))
+        return tuple(each for each in values if each is not None)
 
     return read_all
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from publish_all._secret import Secret
 from publish_all._toml import table, tables
-from publish_all.config.addresses import hostname_of
+from publish_all.config.addresses import PYPI_HOSTS, hostname_of
 from publish_all.config.builtin import normalized
 from publish_all.config.folders import NOWHERE, HostFolders
 from publish_all.config.load import read_toml
@@ -310,7 +310,7 @@ def _uv(settings: Mapping[str, Any], file: str) -> Iterator[ToolRepository]:
                 index_url=index or None,
                 origin=f"uv {file}" if name and upload else f"{where} in {file}",
                 is_source=True,
-                replaces_pypi=default and index != "" and not _is_pypi(index),
+                replaces_pypi=default and index != "" and hostname_of(index) not in PYPI_HOSTS,
             )
 
 
@@ -381,9 +381,5 @@ def _sources(pyproject: Mapping[str, Any]) -> Iterator[ToolRepository]:
                     name=name,
                     origin=f"[[tool.{key}.source]] in pyproject.toml",
                     is_source=True,
-                    replaces_pypi=replaces and not _is_pypi(each.get("url")),
+                    replaces_pypi=replaces and hostname_of(str(each.get("url"))) not in PYPI_HOSTS,
                 )
-
-
-def _is_pypi(url: object) -> bool:
-    return isinstance(url, str) and hostname_of(url) in {"pypi.org", "upload.pypi.org"}

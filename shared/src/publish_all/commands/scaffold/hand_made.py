@@ -20,7 +20,7 @@ from publish_all.commands.scaffold.pipeline import PUBLIC
 from publish_all.commands.scaffold.shell import commands_of, expanded
 from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import BUILT_IN, HOSTS, canonical, normalized
-from publish_all.config.kinds import upload_url_problem
+from publish_all.config.kinds import LEGACY
 from publish_all.config.workflows import FOLDER, Job, Step, Workflow, read_workflow, read_workflows
 from publish_all.version.static import project_name
 
@@ -211,7 +211,7 @@ class HandMade:
         built_in = next((name for name, hosts in HOSTS.items() if host in hosts), own)
         if built_in in BUILT_IN:
             return choices.NewRepository(built_in, "")
-        if not host or "$" in url or host.endswith("pkg.github.com") or upload_url_problem(url) is not None:
+        if not host or "$" in url or host.endswith("pkg.github.com") or LEGACY.url_problem(url) is not None:
             self._note(f"it publishes to {stated}, whose URL is not known: add `-r NAME=URL`", step.line)
             return None
         labels = host.split(".")  # `corp` for `pypi.corp.example`

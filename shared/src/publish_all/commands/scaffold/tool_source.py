@@ -142,7 +142,7 @@ def read_page(url: str) -> str | None:
 
 def missing_from_index(runtime: Runtime) -> str | None:
     """A note if the configured index of pip or uv does not have publish-all, else None. Never raises."""
-    tools = runtime.known(None).tools
+    tools = runtime.known(None).tools()
     stated = [
         *(tools.variable(each) for each in _INDEX_VARIABLES),
         tools.pip.get("index-url", ("",))[0],
