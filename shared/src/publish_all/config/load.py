@@ -250,14 +250,12 @@ def _reader(found: _Workspace) -> Callable[[], tuple[ProjectConfig, ...]]:
         loaded = [_read(each / PYPROJECT) for each in found.folders]
         members = [_as_member(each, found.root, read) for each in loaded if _is_built(each)]
         by_name: dict[str, ProjectConfig] = {}
-        known: dict[str, ProjectConfig] = {}
         for each in members:
-            other = known.setdefault(normalized(label(each)), each)
+            other = by_name.setdefault(normalized(label(each)), each)
             if other.root.resolve() != each.root.resolve():
                 msg = f"{each.root / PYPROJECT}: the member {label(each)!r} has the same name as {other.root / PYPROJECT}"
                 raise ConfigurationError(msg, hint="Rename one of them, or exclude it from the workspace.")
-            by_name[label(each)] = each
-        of = {name: label(each) for each in members for name in names_of(each)}
+        of = {name: normalized(label(each)) for each in members for name in names_of(each)}
         edges = [
             {
                 member: {of[name] for name in _required(each, optional=optional) if name in of}

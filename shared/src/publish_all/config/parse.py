@@ -400,8 +400,9 @@ _SHAPE: Mapping[Reader, str] = {
 """Readers of keys that publish-all reads in tables of other tools, by the types in the specifications of the tools."""
 
 
-def check_shape(pyproject: Mapping[str, Any], problems: Problems) -> None:
-    """Report keys of other tools' tables that have another type than the tool specifies."""
+def check_shape(pyproject: Mapping[str, Any], file: Path) -> None:
+    """Raise `ConfigurationError` for keys of other tools' tables that have another type than the tool specifies."""
+    problems = Problems(str(file))
     for read, paths in _SHAPE.items():
         for path in paths.split():
             *above, key = path.split(".")
@@ -410,3 +411,4 @@ def check_shape(pyproject: Mapping[str, Any], problems: Problems) -> None:
                 for each in (*above, key):
                     found = found.at(each)
                 read(found)
+    problems.raise_if_any()

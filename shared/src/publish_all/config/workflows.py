@@ -82,13 +82,12 @@ class Workflow(NamedTuple):
     jobs: tuple[Job, ...] = ()
 
     @property
-    def pushed(self) -> frozenset[str]:
-        """`branches`, `tags` or both, if pushing them starts the workflow. Without a filter, both do."""
+    def runs_for_tags(self) -> bool:
+        """Whether pushing a tag starts the workflow. Without a filter for branches or tags, it does."""
         push = self.triggers.get("push")
-        filters = push if isinstance(push, Mapping) else {}
-        kinds = ("branches", "tags")
-        named = [each for each in kinds if not {each, f"{each}-ignore"}.isdisjoint(filters)]
-        return frozenset(named or kinds) if "push" in self.triggers else frozenset()
+        filters = {*push} if isinstance(push, Mapping) else set()
+        for_tags = filters & {"tags", "tags-ignore"} or not filters & {"branches", "branches-ignore"}
+        return "push" in self.triggers and bool(for_tags)
 
     @property
     def tags(self) -> tuple[str, ...]:

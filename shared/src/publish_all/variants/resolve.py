@@ -17,7 +17,7 @@ from publish_all._toml import Table, copied, merged, table
 from publish_all.config.load import read_toml
 from publish_all.config.model import ProjectConfig, VariantConfig, VersionSource, WheelConfig
 from publish_all.config.parse import check_shape
-from publish_all.config.reading import Problems, did_you_mean
+from publish_all.config.reading import did_you_mean
 from publish_all.config.rules import distribution_problem
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants import dependencies, overlay
@@ -190,7 +190,7 @@ class _Resolver(NamedTuple):
         except FileNotFoundError as error:
             msg = f"{where}: there is no file {path}"
             raise ConfigurationError(msg, hint="Paths are relative to the project's root.") from error
-        _refuse_other_shapes(content, path)
+        check_shape(content, path)
         return path, content
 
     def _nameless(self, what: str) -> ConfigurationError:
@@ -215,7 +215,7 @@ class _Resolver(NamedTuple):
 
 def _own_pyproject(config: ProjectConfig) -> Table:
     """Ours, with hatch.toml folded in: hatchling lets it replace tables of [tool.hatch], whatever is overlaid."""
-    _refuse_other_shapes(config.pyproject, config.root / "pyproject.toml")
+    check_shape(config.pyproject, config.root / "pyproject.toml")
     result = overlay.without_ours(config.pyproject)
     if has_metadata_elsewhere(result):
         # It is said in [project], so that a variant can change a part of it.
@@ -246,12 +246,6 @@ def _hatch_file(config: ProjectConfig) -> Table:
         return copied(read_toml(config.root / "hatch.toml"))
     except FileNotFoundError:
         return {}
-
-
-def _refuse_other_shapes(pyproject: Mapping[str, Any], file: Path) -> None:
-    problems = Problems(str(file))
-    check_shape(pyproject, problems)
-    problems.raise_if_any()
 
 
 def _first(*values: bool | None, default: bool) -> bool:

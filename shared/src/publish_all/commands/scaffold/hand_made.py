@@ -119,14 +119,14 @@ class HandMade:
         """Whether it may run for the events of our workflow, or is started by hand only. A release also creates a tag."""
         triggers = {*self._workflow.triggers} - {"workflow_dispatch"}
         started = not {"release", "create", "workflow_call"}.isdisjoint(triggers)
-        return started or not triggers or "tags" in self._workflow.pushed
+        return started or not triggers or self._workflow.runs_for_tags
 
     @property
     def kept(self) -> choices.Kept:
         """The choices that the new workflow keeps."""
         tags = self._workflow.tags
         triggers = [choices.Trigger.RELEASE] if "release" in self._workflow.triggers else []
-        if tags or (self._only_for_tags and "tags" in self._workflow.pushed):
+        if tags or (self._only_for_tags and self._workflow.runs_for_tags):
             triggers.append(choices.Trigger.TAG)
         return choices.Kept(
             triggers=tuple(triggers),
