@@ -12,7 +12,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from publish_all.config.folders import Folders
     from publish_all.config.model import RepositoryConfig
-    from publish_all.credentials.credential_source import Credential, CredentialRequest, Credentials
+    from publish_all.credentials.credential_source import CredentialRequest, Credentials
 
 SWITCH = "PUBLISH_ALL_KEYRING"
 
@@ -47,12 +48,25 @@ class NothingStoredError(PasswordSetError, PasswordDeleteError, NotImplementedEr
         super().__init__(f"the keyring of publish-all is read-only; unset {SWITCH} to use another keyring")
 
 
-class PublishAllKeyring(KeyringBackend):
-    """Answers for the URLs of configured repositories, and None for other services."""
+class Known(NamedTuple):
+    """The repositories of the present folder, the chain that finds their credentials, and the project there."""
 
-    def __init__(self) -> None:
+    repositories: Iterable[RepositoryConfig]
+    credentials: Credentials
+    project: NormalizedName | None
+
+
+class PublishAllKeyring(KeyringBackend):
+    """Answers for the URLs of configured repositories. For other services, and after an error (which is logged), None.
+
+    `load` reads the configuration of a folder, once for each.
+    """
+
+    def __init__(self, load: Callable[[Path], Known] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # keyring does not annotate it
-        self._answers: KeyringAnswers | None = None
+        self._load = load or _load
+        self._known: dict[Path, Known | None] = {}
+        self._lock = threading.Lock()
 
     @properties.classproperty
     def priority(cls) -> float:  # noqa: N805 - a property of the class
@@ -70,53 +84,7 @@ class PublishAllKeyring(KeyringBackend):
         return found.password if found is not None else None
 
     def get_credential(self, service: str, username: str | None) -> SimpleCredential | None:
-        if self._answers is None:
-            self._answers = KeyringAnswers()
-        found = self._answers.find(service, username)
-        return SimpleCredential("".join(found.username), found.secret.reveal()) if found is not None else None
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        del service, username, password
-        raise NothingStoredError
-
-    def delete_password(self, service: str, username: str) -> None:
-        del service, username
-        raise NothingStoredError
-
-
-class Known(NamedTuple):
-    """The repositories of the present folder, the chain that finds their credentials, and the project there."""
-
-    repositories: Iterable[RepositoryConfig]
-    credentials: Credentials
-    project: NormalizedName | None
-
-
-class KeyringAnswers:
-    """Answers one process's questions. `load` reads the configuration of a folder, once for each."""
-
-    def __init__(
-        self,
-        *,
-        environment: Mapping[str, str] | None = None,
-        folders: Folders | None = None,
-        directory: Callable[[], Path] = Path.cwd,
-        load: Callable[[Path], Known] | None = None,
-    ) -> None:
-        from publish_all.config.folders import home_folder, usual_folders
-
-        self._environment = os.environ if environment is None else environment
-        self._home = home_folder()
-        self._folders = folders or usual_folders(environment=self._environment, home=self._home)
-        self._directory = directory
-        self._load = load or self._loaded
-        self._known: dict[Path, Known | None] = {}
-        self._lock = threading.Lock()
-
-    def find(self, service: str, username: str | None) -> Credential | None:
-        """The credential for a service, None for other services and after an error (which is logged)."""
-        host = _host_in(service)
-        directory = self._directory()
+        host, directory = _host_in(service), Path.cwd()
         if (
             not host
             or threading.current_thread().name == _OUR_THREAD
@@ -130,14 +98,28 @@ class KeyringAnswers:
         except Exception as error:  # noqa: BLE001 - a keyring that raises breaks the tool that asks
             _log.warning("publish-all gives no credential for %s: %s", host, error)
             return None
-        return found if found is not None and username in {None, found.username} else None
+        if found is None or username not in {None, found.username}:
+            return None
+        return SimpleCredential("".join(found.username), found.secret.reveal())
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        del service, username, password
+        raise NothingStoredError
+
+    def delete_password(self, service: str, username: str) -> None:
+        del service, username
+        raise NothingStoredError
+
+    @cached_property
+    def _folders(self) -> Folders:
+        from publish_all.config.folders import home_folder, usual_folders
+
+        return usual_folders(environment=os.environ, home=home_folder())
 
     def is_mentioned(self, host: str, directory: Path) -> bool:
         """Whether any configuration holds the name of the host at all."""
         stated = (
-            value
-            for name, value in self._environment.items()
-            if name.startswith(_URLS) and name.endswith("_URL")
+            value for name, value in os.environ.items() if name.startswith(_URLS) and name.endswith("_URL")
         )
         if host in _BUILT_IN or any(host in value for value in stated):
             return True
@@ -153,28 +135,21 @@ class KeyringAnswers:
                 self._known[directory] = self._load(directory)
             return self._known[directory]
 
-    def _loaded(self, directory: Path) -> Known:
-        from packaging.utils import canonicalize_name
 
-        from publish_all._http import HttpOptions, make_session
-        from publish_all.config.known import known_repositories
-        from publish_all.config.load import load_project, search_pyproject
-        from publish_all.credentials.default_chain import default_chain
-        from publish_all.version.static import project_name
+def _load(directory: Path) -> Known:
+    from packaging.utils import canonicalize_name
 
-        config = load_project(directory) if search_pyproject(directory) is not None else None
-        known = known_repositories(
-            config, environment=self._environment, home=self._home, folders=self._folders
-        )
-        credentials = default_chain(
-            known.tools(),
-            known.names,
-            session=make_session(HttpOptions()),
-            listener=lambda event: _log.debug("%s", event),
-        )
-        name = project_name(config.pyproject) if config is not None else None
-        project = canonicalize_name(name) if name else None
-        return Known([known.get(name) for name in known.names], credentials, project)
+    from publish_all.commands.context import Runtime, project_of_files
+    from publish_all.commands.destinations import Connection, ConnectionOptions
+    from publish_all.version.static import project_name
+
+    runtime = Runtime(listener=lambda event: _log.debug("%s", event))
+    config = project_of_files(directory, optional=True)
+    known = runtime.known(config)
+    opened = Connection(chosen=(), known=known, options=ConnectionOptions(runtime=runtime), config=config)
+    name = project_name(config.pyproject) if config is not None else None
+    project = canonicalize_name(name) if name else None
+    return Known([known.get(name) for name in known.names], opened.credentials, project)
 
 
 def _request_for(service: str, username: str | None, known: Known) -> CredentialRequest | None:

@@ -10,11 +10,10 @@ from keyring.backends.chainer import ChainerBackend
 from keyring.errors import PasswordDeleteError, PasswordSetError
 
 from publish_all._secret import Secret
-from publish_all.config.folders import Folders, HostFolders
 from publish_all.credentials.credential_source import Credential, CredentialKind, Purpose
 from publish_all.credentials.keyring import OUR_BACKEND, is_ours
 from publish_all.errors import ConfigurationError, CredentialError
-from publish_all.keyring_backend import KeyringAnswers, Known, PublishAllKeyring
+from publish_all.keyring_backend import Known, PublishAllKeyring
 
 CORP = "https://pypi.corp.example/legacy/"
 INDEX = "https://pypi.corp.example/simple/"
@@ -52,32 +51,24 @@ def credential(username="__token__"):
 
 
 @pytest.fixture
-def places(tmp_path):
-    hosts = HostFolders(
-        poetry=tmp_path / "a",
-        hatch=tmp_path / "b",
-        uv=tmp_path / "c",
-        pdm=tmp_path / "d",
-        pypirc=tmp_path / "e",
-    )
-    return Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts)
+def project(tmp_path, monkeypatch):
+    """The current folder, and a user without any configuration."""
+    for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(PYPROJECT)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture
-def answers_of(tmp_path, places, make_repository):
-    def build(answer, *, load=None, environment=None):
+def answers_of(project, make_repository):
+    def build(answer, *, load=None):
         chain = Chain(answer)
-        (tmp_path / "pyproject.toml").write_text(PYPROJECT)
         corp = make_repository("corp", index_url=INDEX)
-        repositories = (corp, make_repository("pypi"), make_repository("github"))
-        known = Known(repositories, chain, "kindling-synapse")
-        answers = KeyringAnswers(
-            environment=environment or {},
-            folders=places,
-            directory=lambda: tmp_path,
-            load=load or (lambda directory: known),
-        )
-        return answers, chain
+        known = Known((corp, make_repository("pypi"), make_repository("github")), chain, "kindling-synapse")
+        return PublishAllKeyring(load or (lambda directory: known)), chain
 
     return build
 
@@ -94,8 +85,8 @@ def answers_of(tmp_path, places, make_repository):
 )
 def test_answers_for_the_places_of_repositories(service, purpose, answers_of):
     answers, chain = answers_of(credential())
-    assert answers.find(service, None).secret == Secret("canary")
-    assert answers.find(service, "__token__") is not None
+    assert answers.get_credential(service, None).password == "canary"
+    assert answers.get_credential(service, "__token__") is not None
     assert {request.purpose for request in chain.asked} == {purpose}
     assert {request.project for request in chain.asked} == {"kindling-synapse"}
 
@@ -119,8 +110,8 @@ def test_answers_for_the_places_of_repositories(service, purpose, answers_of):
 )
 def test_anything_else_is_none(service, answers_of):
     answers, chain = answers_of(credential())
-    assert answers.find(service, None) is None
-    assert answers.find(service, "__token__") is None
+    assert answers.get_credential(service, None) is None
+    assert answers.get_credential(service, "__token__") is None
     assert chain.asked == []
 
 
@@ -133,23 +124,22 @@ def test_what_no_configuration_mentions_costs_less_than_a_millisecond(service, a
     times = []
     for _ in range(20):
         started = time.process_time()
-        assert answers.find(service, "me") is None
+        assert answers.get_credential(service, "me") is None
         times.append(time.process_time() - started)
     assert min(times) < 0.001
 
 
 def test_another_user_than_asked_for_is_none(answers_of):
     answers, chain = answers_of(credential("bob"))
-    assert answers.find(CORP, "bob").username == "bob"
-    assert answers.find(CORP, "eve") is None
-    assert answers.find(CORP, "__token__") is None
+    assert answers.get_credential(CORP, "bob").username == "bob"
+    assert answers.get_credential(CORP, "eve") is None
+    assert answers.get_credential(CORP, "__token__") is None
     assert [request.username for request in chain.asked] == ["bob", "eve", None]
 
 
-def test_a_url_in_a_variable_is_mentioned(answers_of):
-    answers, _ = answers_of(
-        credential(), environment={"PUBLISH_ALL_REPOSITORIES_X_URL": "https://x.example/"}
-    )
+def test_a_url_in_a_variable_is_mentioned(answers_of, monkeypatch):
+    answers, _ = answers_of(credential())
+    monkeypatch.setenv("PUBLISH_ALL_REPOSITORIES_X_URL", "https://x.example/")
     assert answers.is_mentioned("x.example", Path.cwd())
     assert not answers.is_mentioned("y.example", Path.cwd())
 
@@ -158,7 +148,7 @@ def test_a_question_of_our_own_search_is_not_answered(answers_of):
     answers, chain = answers_of(credential())
     found = []
     thread = threading.Thread(
-        target=lambda: found.append(answers.find(CORP, None)), name="publish-all keyring"
+        target=lambda: found.append(answers.get_credential(CORP, None)), name="publish-all keyring"
     )
     thread.start()
     thread.join(5)
@@ -169,7 +159,7 @@ def test_a_question_of_our_own_search_is_not_answered(answers_of):
 @pytest.mark.parametrize("error", [CredentialError("it is broken"), ConfigurationError("it is wrong")])
 def test_what_goes_wrong_is_logged_and_none(error, answers_of, caplog):
     answers, _ = answers_of(error)
-    assert answers.find(CORP, None) is None
+    assert answers.get_credential(CORP, None) is None
     assert error.message in caplog.text
 
 
@@ -178,18 +168,17 @@ def test_a_configuration_that_cannot_be_loaded_is_told_once(answers_of, caplog):
         raise ConfigurationError("it is wrong")
 
     answers, _ = answers_of(None, load=load)
-    assert answers.find(CORP, None) is None
-    assert answers.find(CORP, None) is None
+    assert answers.get_credential(CORP, None) is None
+    assert answers.get_credential(CORP, None) is None
     assert caplog.text.count("it is wrong") == 1
 
 
-def test_the_real_configuration_and_chain(tmp_path, places):
-    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
-    answers = KeyringAnswers(
-        environment={"PUBLISH_ALL_CORP_TOKEN": "canary"}, folders=places, directory=lambda: tmp_path
-    )
-    assert answers.find(CORP, "__token__").secret == Secret("canary")
-    assert answers.find(INDEX, None).secret == Secret("canary")
+@pytest.mark.usefixtures("project")
+def test_the_real_configuration_and_chain(monkeypatch):
+    monkeypatch.setenv("PUBLISH_ALL_CORP_TOKEN", "canary")
+    answers = PublishAllKeyring()
+    assert answers.get_password(CORP, "__token__") == "canary"
+    assert answers.get_credential(INDEX, None).password == "canary"
 
 
 def test_it_does_not_exist_unless_switched_on(monkeypatch):
