@@ -137,14 +137,13 @@ def _start(
             raise
 
 
-def _end_group(process: subprocess.Popen[Any], *, own_group: bool = True) -> None:
+def _end_group(process: subprocess.Popen[Any]) -> None:
     """End the processes of a process's own group: first with SIGTERM, later with SIGKILL.
 
-    Without `own_group` only the process itself; on Windows also its child processes, which may hold its pipes.
+    On Windows the process and its child processes, which may hold its pipes.
     """
     if sys.platform == "win32":
         _end_job(process)
-    if sys.platform == "win32" or not own_group:
         if process.poll() is None:
             process.kill()
         return

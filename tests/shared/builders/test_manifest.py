@@ -2,7 +2,6 @@ import json
 
 import pytest
 
-from publish_all.builders.builder import BuildResult
 from publish_all.builders.manifest import (
     check_manifest,
     is_of,
@@ -36,7 +35,7 @@ def built(output, variant="x", kind="wheel", version="1.0", content=b"wheel", *,
 
 def write(output, *files, project="demo", variants=(), at=None):
     path = at or place(output)
-    return write_manifest(path, output, project=project, result=BuildResult(files=files), variants=variants)
+    return write_manifest(path, output, project=project, files=files, variants=variants)
 
 
 def place(output):

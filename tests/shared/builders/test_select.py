@@ -164,7 +164,7 @@ def test_a_path_of_windows_that_matches_nothing_is_told_what_to_write(make_varia
 def test_the_sdist_alone_has_sources_beside_excluded_modules(make_variant):
     others = ("src/demo/db/a.pyx", "db/b.sql", "docs/db/c.md")
     files = {inside: f"src/{inside}" for inside in WHEEL}
-    kept, dropped = left_out(make_variant({}, exclude=("db",)), files, others, forced=())
+    kept, dropped = left_out(make_variant({}, exclude=("db",)), files, others, forced=(), outside={})
     assert "src/demo/db/a.pyx" in dropped
     assert not dropped & {"db/b.sql", "docs/db/c.md"}
     assert dropped == {"src/demo/db/a.pyx", *(files[each] for each in files.keys() - kept)}

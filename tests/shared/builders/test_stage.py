@@ -219,7 +219,7 @@ def test_a_stage_is_the_project_in_its_repository(in_monorepo):
 
 
 def test_what_a_variant_changes_does_not_make_the_tree_dirty(in_monorepo):
-    project = in_monorepo.fresh(git=True, dropped=["src/demo/old.py"], changed={"pyproject.toml": b"# other"})
+    project = in_monorepo.fresh(git=True, dropped=["src/demo/old.py"], project_file=b"# other")
     assert not (project / "src/demo/old.py").exists()
     assert (project / "pyproject.toml").read_bytes() == b"# other"
     assert described(project) == ("v1.2.3", "")
@@ -244,7 +244,7 @@ def test_what_the_user_has_changed_counts_in_the_stage_as_well(in_monorepo, mono
             (monorepo / "vendor/library/lib.c").write_text("int b;")
         case "outside":
             (monorepo / "Cargo.toml").write_text("[package]")
-    project = in_monorepo.fresh(git=True, changed={"pyproject.toml": b"# other"})
+    project = in_monorepo.fresh(git=True, project_file=b"# other")
     assert described(project)[0] == "v1.2.3-dirty"
     assert described(project) == described(monorepo)
 
@@ -260,7 +260,7 @@ def test_an_untracked_file_is_told_by_git_in_the_stage_as_in_the_project(in_mono
 def test_nothing_of_a_stage_is_left_in_the_repository(in_monorepo, monorepo):
     before = sorted(each for each in (monorepo / ".git").rglob("*"))
     content = (monorepo / ".git/index").read_bytes()
-    in_monorepo.fresh(git=True, changed={"pyproject.toml": b"# other"})
+    in_monorepo.fresh(git=True, project_file=b"# other")
     assert sorted(each for each in (monorepo / ".git").rglob("*")) == before
     assert (monorepo / ".git/index").read_bytes() == content
 

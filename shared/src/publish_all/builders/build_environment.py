@@ -10,7 +10,7 @@ import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -185,9 +185,7 @@ def interpreter_for(
         with _MAKING:
             made = isolated_environment(
                 _wanted(wanted),
-                cache=folders.cache / "build-environments" if folders is not None and folders.cache else None,
-                refresh=settings.refresh,
-                since=settings.since,
+                settings=settings,
                 how=how,
                 environment={
                     **for_installers(settings.environment, settings.admitted),
@@ -267,10 +265,8 @@ def _ourselves(folder: Path) -> Path:
     return folder
 
 
-class BuildWheel(Protocol):
-    """Builds the wheel of a source folder into `output`. Raises `BuildError`."""
-
-    def __call__(self, folder: Path, output: Path) -> Path: ...
+BuildWheel: TypeAlias = Callable[[Path, Path], Path]
+"""Builds the wheel of a source folder into an output folder. Raises `BuildError`."""
 
 
 def standard_builds(*, settings: BuildSettings, workspace: Path, listener: Listener) -> BuildWheel:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from publish_all._own_files import read_own, write_whole
+from publish_all.builders.builder import BuildSettings
 from publish_all.builders.installers import Installing
 from publish_all.builders.worker_protocol import ask_worker
 from publish_all.errors import BuildError
@@ -50,19 +50,16 @@ class MadeEnvironment(NamedTuple):
 def isolated_environment(
     requirements: Sequence[str],
     *,
-    cache: Path | None,
-    refresh: bool,
-    since: float = math.inf,
+    settings: BuildSettings,
     how: Installing,
     environment: Mapping[str, str],
     workspace: Path,
     listener: Listener,
 ) -> MadeEnvironment:
-    """An environment with the requirements: one of the last 24 hours from the `cache`, or a new one.
+    """An environment with the requirements: one of the last 24 hours from the cache, or a new one.
 
-    If a new one cannot be created, an older one is used, with a note, unless `refresh` asks for a new one, made `since`
-    (Unix time). `environment`
-    is that of the installer, `workspace` a folder for its log, and for the environment itself if `cache` is None.
+    If a new one cannot be created, an older one is used, with a note, unless `settings` ask for a new one. `environment`
+    is that of the installer, `workspace` a folder for its log, and for the environment itself if there is no cache.
     Raises `BuildError`.
     """
 
@@ -86,18 +83,18 @@ def isolated_environment(
             raise
         return MadeEnvironment(str(answer["executable"]), tuple(answer["installed"]), time.time())
 
-    home = _home(cache, requirements, how) if cache is not None else None
+    home = _home(settings, requirements, how)
     if home is None:
         return make(workspace / f"environment-{uuid.uuid4().hex}")
     known = _known(home)
-    usable = known is not None and (not refresh or known.made >= since)
+    usable = known is not None and (not settings.refresh or known.made >= settings.since)
     if known is not None and usable and 0 <= time.time() - known.made < LASTS:
         return _used(known, home)
     try:
         # A cached folder that is not writable may be part of an image, or belong to another user.
         made = make((home if os.access(home, os.W_OK) else workspace) / uuid.uuid4().hex)
     except BuildError as error:
-        if known is None or refresh:
+        if known is None or settings.refresh:
             raise
         when = time.strftime("%Y-%m-%d", time.gmtime(known.made))
         text = (
@@ -111,9 +108,10 @@ def isolated_environment(
     return made
 
 
-def _home(cache: Path, requirements: Sequence[str], how: Installing) -> Path | None:
+def _home(settings: BuildSettings, requirements: Sequence[str], how: Installing) -> Path | None:
     """The folder for such environments; None if they cannot be cached, or their packages may change from run to run."""
-    if any("file:" in each for each in requirements):
+    cache = settings.folders.cache if settings.folders is not None else None
+    if cache is None or any("file:" in each for each in requirements):
         return None
     parts = [
         os.path.realpath(sys.executable),
@@ -122,7 +120,8 @@ def _home(cache: Path, requirements: Sequence[str], how: Installing) -> Path | N
         how.fingerprint,
         *sorted(requirements),
     ]
-    home = cache / hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:32]
+    digest = hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()
+    home = cache / "build-environments" / digest[:32]
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         return home.resolve()  # as the executables are stated that are made there

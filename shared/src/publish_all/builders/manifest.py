@@ -15,7 +15,6 @@ from typing import Any
 
 from publish_all._json import loads
 from publish_all._own_files import write_whole
-from publish_all.builders.builder import BuildResult
 from publish_all.distributions.distribution import Distribution, sha256_of
 from publish_all.errors import ConfigurationError
 from publish_all.summaries import BuiltFile
@@ -44,20 +43,19 @@ def write_manifest(
     output: Path,
     *,
     project: str,
-    result: BuildResult,
+    files: tuple[BuiltFile, ...],
     variants: Sequence[BuildVariant] = (),
     version: str | None = None,
 ) -> Manifest:
-    """Write the manifest of the files just built into `output` to `path`, atomically.
+    """Write the manifest of the `files` just built into `output` to `path`, atomically.
 
     Files of other variants that an earlier build of the same versions left there, unchanged, stay listed:
     `--variant` builds one after the other, and `--wheel-tag` one wheel after the other of the wheels that
     `variants` state.
     """
     folder = output.resolve()
-    new = result.files
-    kept = (each for each in _still_valid(path, folder, project, new) if is_of(each, variants, others=True))
-    manifest = Manifest(project=project, folder=folder, entries=(*kept, *new), version=version)
+    kept = (each for each in _still_valid(path, folder, project, files) if is_of(each, variants, others=True))
+    manifest = Manifest(project=project, folder=folder, entries=(*kept, *files), version=version)
     text = json.dumps(_to_json(manifest, path), indent=2, ensure_ascii=False) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text.encode())

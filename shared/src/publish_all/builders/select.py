@@ -69,7 +69,7 @@ def left_out(
     others: Iterable[str],
     *,
     forced: Collection[str],
-    outside: Mapping[str, str] | None = None,
+    outside: Mapping[str, str],
 ) -> tuple[frozenset[str], frozenset[str]]:
     """The wheel's `files` that the variant keeps (path inside the wheel → path in the project), and the excluded paths.
 
@@ -78,7 +78,6 @@ def left_out(
     paths inside the wheel that `force-include` fills; `outside` is as `files`, for files that are installed outside of packages:
     `include` does not apply to them.
     """
-    outside = outside or {}
     everything = {**files, **outside}
     selected = {inside: path for inside, path in everything.items() if inside not in forced}
     kept = narrowed(variant, selected)

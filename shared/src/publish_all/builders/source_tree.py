@@ -245,8 +245,10 @@ class SourceTree:
                     continue
                 path = here / name
                 relative = path.relative_to(self.root).as_posix()
-                if not _is_utf8(relative):
-                    raise _not_utf8(here, relative)
+                try:
+                    relative.encode()
+                except UnicodeEncodeError as error:
+                    raise _not_utf8(here, relative) from error
                 yield relative, path.is_symlink()
 
 
@@ -287,14 +289,6 @@ def _holds_distributions(folder: Path) -> bool:
         )
     except OSError:
         return False
-
-
-def _is_utf8(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _not_utf8(folder: Path, path: str) -> BuildError:

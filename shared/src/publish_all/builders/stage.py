@@ -29,6 +29,7 @@ from publish_all.variants.variant import BuildVariant
 _HARD_LINK_FROM = 1 << 20
 # 2020-02-02, hatchling's date: every stage has the same times, so that backends which record them reproduce.
 DEFAULT_EPOCH = 1580601600
+_PYPROJECT = "pyproject.toml"
 _AT_ONCE = 200  # paths, which fit into a command line on every system
 _LONG = 600.0  # seconds, for repositories of very many files
 
@@ -74,12 +75,12 @@ class Stages:
         key = (layout, added, frozenset(dropped), metadata)
         if key not in self._shared:
             self._shared[key] = self.fresh(variant, additions=additions, dropped=dropped, links=False)
-        stage, name = self._shared[key], "pyproject.toml"
+        own = self.tree.root / _PYPROJECT
+        if project_file is None and own.is_file():
+            project_file = own.read_bytes()
         if project_file is not None:
-            _write(stage / name, project_file)
-        elif (self.tree.root / name).is_file():
-            _write(stage / name, (self.tree.root / name).read_bytes())
-        return stage
+            _write(self._shared[key] / _PYPROJECT, project_file)
+        return self._shared[key]
 
     def fresh(
         self,
@@ -87,15 +88,15 @@ class Stages:
         *,
         additions: Mapping[str, str] | None = None,
         dropped: Iterable[str] = (),
-        changed: Mapping[str, bytes] | None = None,
+        project_file: bytes | None = None,
         git: bool = False,
         links: bool = True,
     ) -> Path:
         """A new stage with the variant's layout (None: the project as it is); the path of the project in it.
 
         `additions` are files or folders of the project by their paths in the stage, `dropped` files that
-        are not in the stage, `changed` files with other content. With `git`, git works in the stage as it does in the
-        project, and counts none of these as changes. Without `links`, links are replaced by their targets.
+        are not in the stage, `project_file` is another content of pyproject.toml. With `git`, git works in the stage as
+        it does in the project, and counts none of these as changes. Without `links`, links are replaced by their targets.
         """
         self._count += 1
         stage = self._folder / str(self._count) / self.tree.top.name
@@ -109,6 +110,9 @@ class Stages:
         for path, source in (additions or {}).items():
             named = self.tree.named(source)
             plan.update({_join(normal(path), _rest(each, normal(source))): each for each in named})
+        if project_file is not None:
+            plan.pop(_PYPROJECT, None)
+            _write(project / _PYPROJECT, project_file)
         _place_all(self.tree, plan, project, around=self._around, as_links=links, solid=solid)
         if self._below:
             outside = {each: each for each in self._around.files if not each.startswith(self._below)}
@@ -116,10 +120,8 @@ class Stages:
             if not (git or leads_out):  # then only the files that hatchling searches in the folders above
                 outside = {each: each for each in outside if each.endswith(".gitignore")}
             _place_all(self._around, outside, stage, around=self._around, as_links=True)
-        for path, content in (changed or {}).items():
-            _write(project / path, content)
         if git and self.tree.in_git:
-            same = {path for path, source in plan.items() if path == source} - set(changed or ())
+            same = {path for path, source in plan.items() if path == source}
             other = {each for each in self._around.links if not (stage / each).is_symlink()}
             for each in self._around.tracked:
                 mine = each.startswith(self._below) and each[len(self._below) :] not in same

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -294,18 +295,10 @@ class _Stage(NamedTuple):
         additions = {**{each: each for each in named}, **placed.additions}
         # hatch.toml is folded into pyproject.toml, whose tables it would replace.
         dropped = (*sorted(placed.dropped), *(["hatch.toml"] if content is not None else ()))
-        if shared:
-            folder = stages.shared(variant, additions=additions, dropped=dropped, project_file=content)
-            return cls(folder, pyproject)
-        folder = stages.fresh(
-            variant,
-            additions=additions,
-            dropped=dropped,
-            changed={} if content is None else {"pyproject.toml": content},
-            git=True,
-            # poetry-core packs only one of a link and its target.
-            links=backend_of(pyproject) is not Backend.POETRY_CORE,
-        )
+        # poetry-core packs only one of a link and its target.
+        links = backend_of(pyproject) is not Backend.POETRY_CORE
+        make = stages.shared if shared else partial(stages.fresh, git=True, links=links)
+        folder = make(variant, additions=additions, dropped=dropped, project_file=content)
         return cls(folder, pyproject)
 
 

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from publish_all._process import end_running
 from publish_all.builders.build_plan import distributions_of, output_folder, with_present_files, with_tags
-from publish_all.builders.builder import BuildRequest, BuildResult
+from publish_all.builders.builder import BuildRequest
 from publish_all.builders.manifest import read_manifest, write_manifest
 from publish_all.builders.variables import for_project_code, not_passed
 from publish_all.commands.context import Runtime, project_variants, project_version
@@ -85,7 +85,7 @@ def build(options: BuildOptions) -> BuildSummary:
     if config.members and options.manifest is not None:
         for each in config.projects:
             run_before_publish(each, runtime=options.runtime)
-        write_manifest(options.manifest, output, project=label(config), result=BuildResult(files=files))
+        write_manifest(options.manifest, output, project=label(config), files=files)
     return BuildSummary(folder=str(output), files=files)
 
 
@@ -172,7 +172,7 @@ def build_project(
         compression=config.compression,
     )
     settings = options.runtime.build_settings(config)
-    result = run_build(request, listener=options.runtime.listener, settings=settings)
+    files = run_build(request, listener=options.runtime.listener, settings=settings).files
     if options.manifest is not None:  # the other half of a publish follows in another job
         run_before_publish(config, runtime=options.runtime)
 
@@ -181,7 +181,7 @@ def build_project(
             path,
             output,
             project=project_name(config.pyproject) or variants[0].project,
-            result=result,
+            files=files,
             variants=variants,
             version=version.text if version is not None else None,
         )
@@ -196,8 +196,8 @@ def build_project(
     if options.reproduce:
         from publish_all.commands.rebuild import reproduce
 
-        reproduce(request, result, options.runtime, settings)
-    return variants, BuildSummary(folder=str(output), files=result.files)
+        reproduce(request, files, options.runtime, settings)
+    return variants, BuildSummary(folder=str(output), files=files)
 
 
 def _wanted(

@@ -10,7 +10,7 @@ from typing import Any
 
 from publish_all._temporary import temporary_folder
 from publish_all.builders.build_environment import BuildWheel, standard_builds
-from publish_all.builders.builder import BuildRequest, BuildResult, BuildSettings
+from publish_all.builders.builder import BuildRequest, BuildSettings
 from publish_all.builders.compare import first_content_difference, first_difference
 from publish_all.builders.run import build
 from publish_all.builders.source_tree import SourceTree
@@ -20,6 +20,7 @@ from publish_all.diagnoses import NOT_REBUILT, Diagnosis
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.errors import BuildError
 from publish_all.findings import Finding
+from publish_all.summaries import BuiltFile
 from publish_all.upload.plan import releases_of
 
 _OTHERWISE = Diagnosis("PA242")
@@ -96,36 +97,32 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def reproduce(request: BuildRequest, result: BuildResult, runtime: Runtime, settings: BuildSettings) -> None:
-    """Build `request` a second time and compare with `result`. Raises `BuildError` naming the first member that differs.
+def reproduce(
+    request: BuildRequest, files: Sequence[BuiltFile], runtime: Runtime, settings: BuildSettings
+) -> None:
+    """Build `request` a second time and compare with its `files`. Raises `BuildError` naming the first member that differs.
 
     The copy holds what belongs to the project: what git ignores only where a variant includes it by force.
     """
-    runtime.step("reproduce", ", ".join(each.filename for each in result.files))
+    one = [each.filename for each in files]
+    runtime.step("reproduce", ", ".join(one))
     with temporary_folder() as place:
         copied = replace(request, root=_copy(request, place), output=place / "dist")
         elsewhere = settings._replace(environment={**settings.environment, **_ELSEWHERE})
         again = build(copied, listener=runtime.listener, settings=elsewhere)
-        problems = list(_problems(request, result, copied, again))
+        other = [each.filename for each in again.files]
+        problems = [f"{name} is built only the first time" for name in sorted({*one} - {*other})]
+        problems += [f"{name} is built only the second time" for name in sorted({*other} - {*one})]
+        for name in (each for each in one if each in other):
+            if (difference := first_difference(request.output / name, copied.output / name)) is not None:
+                problems.append(f"{name}: {difference}")
     if problems:
         raise BuildError(
             "two builds are not the same:\n" + "\n".join(problems),
             hint="Look for dates, random numbers, absolute paths and unsorted listings in build hooks and "
             "scripts; SOURCE_DATE_EPOCH fixes the dates that build backends write.",
         )
-    runtime.note(f"built twice, in different folders: {len(result.files)} files, the same bytes")
-
-
-def _problems(
-    request: BuildRequest, result: BuildResult, copied: BuildRequest, again: BuildResult
-) -> Iterator[str]:
-    one = {each.filename for each in result.files}
-    other = {each.filename for each in again.files}
-    yield from (f"{name} is built only the first time" for name in sorted(one - other))
-    yield from (f"{name} is built only the second time" for name in sorted(other - one))
-    for name in (each.filename for each in result.files if each.filename in other):
-        if (difference := first_difference(request.output / name, copied.output / name)) is not None:
-            yield f"{name}: {difference}"
+    runtime.note(f"built twice, in different folders: {len(files)} files, the same bytes")
 
 
 def _copy(request: BuildRequest, place: Path) -> Path:
