@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,13 +15,12 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from publish_all._own_source import install_hint
 from publish_all._secret import Secret
 from publish_all.commands.context import distribution_names
-from publish_all.commands.destinations import Connection, ConnectionOptions
+from publish_all.commands.destinations import Connection, ConnectionOptions, open_connection
 from publish_all.config.kinds import KINDS
 from publish_all.config.load import names_of
-from publish_all.config.model import ProjectConfig, RepositoryConfig
+from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import release_of
 from publish_all.errors import UsageError
-from publish_all.repositories.repository import Means, make_repository
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -101,26 +100,27 @@ def releases_of(files: Iterable[IndexFile]) -> dict[Version, list[IndexFile]]:
     return found
 
 
-def servable(
-    chosen: tuple[RepositoryConfig, ...], options: ConnectionOptions
-) -> tuple[RepositoryConfig, ...]:
-    """Those that an index can be over; one that was named and that has an index itself is an error."""
-    found = tuple(each for each in chosen if not each.kind.standard_api)
-    others = [each.name for each in chosen if each not in found]
+def open_sources(
+    config: ProjectConfig | None, options: ConnectionOptions, *, own: bool
+) -> tuple[Connection, tuple[IndexSource, ...]]:
+    """The repositories that an index can be over, and a source for each; one that was named and has an index itself is an error.
+
+    A source is made by `make` in the module of `publish_all.index` that is named for the kind of the repository.
+    """
+    opened = open_connection(config, options)
+    found = tuple(each for each in opened.chosen if not each.kind.standard_api)
+    others = [each.name for each in opened.chosen if each not in found]
     named = options.repositories or options.repository_url is not None
-    if found and not (named and others):
-        return found
-    msg = "no repository given that can be served"
-    if named and others:
-        msg = f"{others[0]} is a package index, which pip and uv can use directly"
-    kinds = " or ".join(each.name for each in KINDS.values() if not each.standard_api)
-    raise UsageError(msg, hint=f"Select one of the kind {kinds}, such as `-r github` or `-r local`.")
-
-
-def open_source(config: RepositoryConfig, opened: Connection, *, own: bool) -> IndexSource:
-    """The source of the repository's kind, by `make` in the module of `publish_all.index` that is named for it."""
-    module = import_module(f"publish_all.index.{config.kind.name.replace('-', '_')}_source")
-    make: Callable[..., IndexSource] = module.make
-    return make(
-        make_repository(config, Means(credentials=opened.credentials, session=opened.session)), own=own
-    )
+    if not found or (named and others):
+        msg = "no repository given that can be served"
+        if named and others:
+            msg = f"{others[0]} is a package index, which pip and uv can use directly"
+        kinds = " or ".join(each.name for each in KINDS.values() if not each.standard_api)
+        raise UsageError(msg, hint=f"Select one of the kind {kinds}, such as `-r github` or `-r local`.")
+    opened = replace(opened, chosen=found)
+    sources = []
+    for repository in opened.repositories():
+        module = import_module(f"publish_all.index.{repository.kind.name.replace('-', '_')}_source")
+        make: Callable[..., IndexSource] = module.make
+        sources.append(make(repository, own=own))
+    return opened, tuple(sources)

@@ -21,15 +21,14 @@ from packaging.version import Version
 from publish_all._own_files import replace_open
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import project_of_files
-from publish_all.commands.destinations import ConnectionOptions, open_connection, or_default_registry
+from publish_all.commands.destinations import ConnectionOptions, or_default_registry
 from publish_all.commands.index import (
     IndexOptions,
     ensure_installed,
-    open_source,
+    open_sources,
     project_names,
     published_names,
     releases_of,
-    servable,
 )
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import release_of, sha256_of
@@ -109,10 +108,8 @@ def list_packages(
 
 def _source(config: ProjectConfig | None, options: ConnectionOptions) -> IndexSource:
     """The repository that is named, or else `github`. Raises `UsageError` for one that is an index itself."""
-    options = or_default_registry(options)
-    opened = open_connection(config, options)
-    (chosen,) = servable(opened.chosen, options)
-    return open_source(chosen, opened, own=True)
+    _, (source,) = open_sources(config, or_default_registry(options), own=True)
+    return source
 
 
 @contextmanager

@@ -20,8 +20,7 @@ from publish_all._http_errors import HttpError, ensure_allowed
 from publish_all._secret import Secret
 from publish_all._urls import is_loopback, origin, shown_or_raw, shown_url, without_userinfo
 from publish_all.commands.context import project_of_files
-from publish_all.commands.destinations import open_connection
-from publish_all.commands.index import IndexOptions, open_source, published_names, servable
+from publish_all.commands.index import IndexOptions, open_sources, published_names
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError
 from publish_all.index.cache import BlobCache
@@ -98,11 +97,9 @@ def open_index(options: IndexOptions, *, local: bool = True) -> Iterator[Index]:
     `local`: it listens on this machine only.
     """
     config = project_of_files(options.directory, optional=True)
-    opened = open_connection(config, options.connection)
-    chosen = servable(opened.chosen, options.connection)
     own = options.own_credentials or options.password is not None
     cache = BlobCache(_cache_folder(options.cache_dir), limit=options.cache_size)
-    sources = tuple(open_source(each, opened, own=own) for each in chosen)
+    opened, sources = open_sources(config, options.connection, own=own)
     scopes = {origin(each.scope): each.scope for each in sources if each.scope is not None}
     if len(scopes) > 1:
         # A client's password is for one registry; it is not shown to another.
@@ -122,13 +119,14 @@ def open_index(options: IndexOptions, *, local: bool = True) -> Iterator[Index]:
     unasked = options.password is None and any(each.scope is None for each in sources)
     gate = Gate(password=options.password, local=local and unasked)
     # Uploads go to the first repository, in the client's name, or in ours for who knows the password.
-    passes_on = chosen[0].kind.registry and not own
+    first = opened.chosen[0]
+    passes_on = first.kind.registry and not own
     uploads = None
     if options.takes_uploads and (passes_on or options.password is not None):
 
         def repository_for(visitor: Visitor) -> Repository:
             credentials = VisitorCredentials(visitor) if passes_on else opened.credentials
-            return make_repository(chosen[0], Means(credentials=credentials, session=opened.session))
+            return make_repository(first, Means(credentials=credentials, session=opened.session))
 
         uploads = Uploads(
             service,
@@ -144,7 +142,7 @@ def open_index(options: IndexOptions, *, local: bool = True) -> Iterator[Index]:
         base_path=options.base_path,
         chunked_above=options.chunked_above,
     )
-    yield Index(app=app, service=service, names=tuple(each.name for each in chosen))
+    yield Index(app=app, service=service, names=tuple(each.name for each in sources))
 
 
 def routing_of(options: IndexOptions, config: ProjectConfig | None) -> Routing:

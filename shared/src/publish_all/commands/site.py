@@ -26,8 +26,8 @@ from packaging.version import Version
 from publish_all._own_files import replace_open
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import Runtime, project_of_files
-from publish_all.commands.destinations import ConnectionOptions, open_connection
-from publish_all.commands.index import open_source, project_names, published_names, releases_of, servable
+from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.index import open_sources, project_names, published_names, releases_of
 from publish_all.config.github_project import link_of_actions, link_of_git
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import ProjectConfig
@@ -94,11 +94,9 @@ def write_site(
     """
     config = project_of_files(directory, optional=True)
     address = _address(url, config, options.runtime)
-    opened = open_connection(config, options)
-    chosen = servable(opened.chosen, options)
     _ensure_ours(folder)
-    sources = [open_source(each, opened, own=own_credentials or each.kind.local) for each in chosen]
-    options.runtime.step("read", ", ".join(each.name for each in chosen))
+    _, sources = open_sources(config, options, own=own_credentials)
+    options.runtime.step("read", ", ".join(each.name for each in sources))
     published = published_names(config)
     made = make_site(sources, folder, address, names=project_names(names), published=published)
     options.runtime.note(f"the install commands use {address}; set another address with --url")
