@@ -78,7 +78,7 @@ def test_the_order_of_the_sources(chain_of, make_request, home):
     (home / ".pypirc").write_text(f"[corp]\nrepository={CORP}\nusername=bob\npassword=from-pypirc\n")
     (home / ".pypirc").chmod(0o600)
     environment, rings = {"PUBLISH_ALL_CORP_TOKEN": "from-env"}, (ring(**{CORP: "from-keyring"}),)
-    explicit = Explicit("corp", username="bob", password=Secret("from-cli"))
+    explicit = Explicit("corp", user="bob", password=Secret("from-cli"))
 
     def found(*args, **options):
         return chain_of(*args, audience=None, **options).get(make_request("corp")).secret.reveal()
@@ -94,7 +94,7 @@ def test_a_user_name_on_the_command_line_is_looked_up_in_the_keyring(chain_of, m
     backend = SimpleNamespace(
         get_password=lambda service, user: entries.get((user, service)), get_credential=lambda *_: None
     )
-    chain = chain_of(rings=(backend,), explicit=Explicit("corp", username="bob"))
+    chain = chain_of(rings=(backend,), explicit=Explicit("corp", user="bob"))
     assert chain.get(make_request("corp")).secret == Secret("of-bob")
 
 
@@ -256,7 +256,7 @@ def test_the_trace_tells_every_place(chain_of, make_request):
 
 
 def test_answers_for_the_repository_it_was_said_for(make_request):
-    source = Explicit("corp", username="bob", password=Secret("canary"))
+    source = Explicit("corp", user="bob", password=Secret("canary"))
     found = source.find(make_request("corp"))
     assert (found.username, found.secret.reveal(), found.host) == ("bob", "canary", "pypi.corp.example")
     assert source.find(make_request("pypi")) is None
@@ -270,14 +270,14 @@ def test_the_user_name_may_be_the_configured_one_or_that_of_tokens(make_request)
 
 
 def test_a_user_name_alone_is_no_answer_but_is_told(make_request):
-    source = Explicit("corp", username="bob")
+    source = Explicit("corp", user="bob")
     assert source.find(make_request("corp")) is None
     assert source.username(make_request("corp")) == "bob"
     assert source.username(make_request("pypi")) is None
 
 
 def test_an_empty_password_is_no_answer(make_request):
-    source = Explicit("corp", username="bob", password=Secret(" "))
+    source = Explicit("corp", user="bob", password=Secret(" "))
     assert source.find(make_request("corp")) is None
 
 

@@ -100,7 +100,7 @@ class Connection:
         options, explicit = self.options, None
         if options.username is not None or options.password is not None:
             (only,) = self.chosen
-            explicit = Explicit(only.name, username=options.username, password=options.password)
+            explicit = Explicit(only.name, options.username, options.password)
         return default_chain(
             self.known.tools(),
             (*self.known.names, *(each.name for each in self.chosen)),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from publish_all import diagnoses
 from publish_all.config.addresses import hostname_of, is_confidential, without_user
@@ -30,7 +29,7 @@ RENEW_BEFORE = 120.0
 _JUST_RENEWED = 10.0
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class _Entry:
     """The state of one request; guarded by its lock."""
 
@@ -43,6 +42,7 @@ class _Entry:
     trace: tuple[TraceEntry, ...] = ()
 
 
+@dataclass(eq=False)
 class CredentialChain:
     """Implements `Credentials` over sources in their order; answers are kept per repository and project.
 
@@ -50,20 +50,12 @@ class CredentialChain:
     `clock` is Unix time in seconds.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[CredentialSource],
-        *,
-        when: Callable[[CredentialRequest], When] = lambda _: When.AUTO,
-        listener: Listener = ignore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._sources = tuple(sources)
-        self._when = when
-        self._listener = listener
-        self._clock = clock
-        self._entries: dict[tuple[str, ...], _Entry] = {}
-        self._lock = threading.Lock()
+    sources: Sequence[CredentialSource]
+    when: Callable[[CredentialRequest], When] = lambda _: When.AUTO
+    listener: Listener = ignore
+    clock: Callable[[], float] = time.time
+    _entries: dict[tuple[str, ...], _Entry] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def get(self, request: CredentialRequest) -> Credential | None:
         entry = self._entry(request)
@@ -78,7 +70,7 @@ class CredentialChain:
     def renew(self, request: CredentialRequest) -> Credential | None:
         entry = self._entry(request)
         with entry.lock:
-            if entry.renewed is not None and self._clock() - entry.renewed < _JUST_RENEWED:
+            if entry.renewed is not None and self.clock() - entry.renewed < _JUST_RENEWED:
                 # Parallel uploads notice an expired token together; one new one is enough for all.
                 return entry.credential
             return self._replaced(entry, request)
@@ -110,20 +102,20 @@ class CredentialChain:
             return self._entries.setdefault(_key(request), _Entry())
 
     def _with_username(self, request: CredentialRequest) -> CredentialRequest:
-        stated = (source.username(request) for source in self._sources)
+        stated = (source.username(request) for source in self.sources)
         return replace(request, username=next(filter(None, stated), request.username))
 
     def _is_fresh(self, credential: Credential) -> bool:
-        return credential.expires is None or credential.expires - self._clock() > RENEW_BEFORE
+        return credential.expires is None or credential.expires - self.clock() > RENEW_BEFORE
 
     def _look(self, entry: _Entry, request: CredentialRequest, *, mint: bool) -> None:
         """Ask the sources in order, until one answers. Sets the entry's credential, source and trace."""
-        request, when = self._with_username(request), self._when(request)
+        request, when = self._with_username(request), self.when(request)
         trace: list[TraceEntry] = []
         failures: list[CredentialError | RepositoryError] = []
         entry.credential = entry.source = None
         try:
-            for source in self._sources:
+            for source in self.sources:
                 if when is not When.AUTO and source.mints is (when is When.NEVER):
                     continue
                 try:
@@ -148,7 +140,7 @@ class CredentialChain:
             raise CredentialError(first.message, hint=first.hint, findings=errors) from first
         for finding in findings:
             if finding.severity is Severity.ERROR:
-                self._listener(Found(finding=replace(finding, severity=Severity.WARNING)))
+                self.listener(Found(finding=replace(finding, severity=Severity.WARNING)))
 
     def _answer(
         self, source: CredentialSource, request: CredentialRequest, trace: list[TraceEntry], *, mint: bool
@@ -169,8 +161,8 @@ class CredentialChain:
 
     def _examined(self, credential: Credential, request: CredentialRequest) -> Credential:
         """The credential to send, after its findings were reported. Raises if it must not be sent."""
-        credential = cleaned(credential, self._listener)
-        findings = [*inspect(credential, request, now=self._clock)]
+        credential = cleaned(credential, self.listener)
+        findings = [*inspect(credential, request, now=self.clock)]
         if not is_confidential(request.url):
             url = without_user(request.url)
             message = (
@@ -181,11 +173,11 @@ class CredentialChain:
         if errors:
             message = " ".join(finding.message for finding in errors)
             raise CredentialError(message, hint=errors[0].hint or None, findings=errors)
-        if self._when(request) is When.AUTO:
-            unused = (source.unused(request, credential) for source in self._sources)
+        if self.when(request) is When.AUTO:
+            unused = (source.unused(request, credential) for source in self.sources)
             findings += [finding for finding in unused if finding is not None]
         for finding in findings:
-            self._listener(Found(finding=finding))
+            self.listener(Found(finding=finding))
         return credential
 
     def _replaced(self, entry: _Entry, request: CredentialRequest) -> Credential | None:
@@ -196,12 +188,12 @@ class CredentialChain:
         try:
             found = entry.source.renew(request)
         except CredentialError:
-            if entry.source.mints and self._when(request) is When.AUTO:
+            if entry.source.mints and self.when(request) is When.AUTO:
                 return None
             raise
         if found is None or cleaned(found).secret == entry.credential.secret:
             return None
-        entry.credential, entry.renewed = self._examined(found, request), self._clock()
+        entry.credential, entry.renewed = self._examined(found, request), self.clock()
         return entry.credential
 
 

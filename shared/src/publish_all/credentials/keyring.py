@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -75,34 +76,26 @@ class _Answer(NamedTuple):
     made: bool = False
 
 
+@dataclass(eq=False)
 class KeyringSource(CredentialSource):
     """The keyring backends of this machine, without our own, which would ask us.
 
-    `backends` lists those to ask, best first; it runs inside a bounded thread too, as importing and
+    `backends` lists those to ask, best first, by default those that are installed; it runs inside a bounded thread too, as importing and
     choosing a backend can hang. `interactive` says that a person can unlock one. `seconds` is how long
     a backend may take instead of the defaults, for tests.
     """
 
     name = "keyring"
 
-    def __init__(
-        self,
-        tools: ToolSettings,
-        *,
-        backends: Callable[[], tuple[Backend, ...]] | None = None,
-        listener: Listener = ignore,
-        interactive: bool = False,
-        seconds: float | None = None,
-    ) -> None:
-        self._tools = tools
-        self._list_backends = backends or installed_backends
-        self._backends: tuple[Backend, ...] | None = None
-        self._listener = listener
-        self._interactive = interactive
-        self._seconds = seconds
-        self._lock = threading.Lock()
-        self._hung: set[str] = set()
-        self._made: dict[Place, _Answer] = {}
+    tools: ToolSettings
+    backends: Callable[[], tuple[Backend, ...]] | None = None
+    listener: Listener = ignore
+    interactive: bool = False
+    seconds: float | None = None
+    _rings: tuple[Backend, ...] | None = field(default=None, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _hung: set[str] = field(default_factory=set, init=False)
+    _made: dict[Place, _Answer] = field(default_factory=dict, init=False)
 
     def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
         made_for = self._made_for(request)
@@ -135,7 +128,7 @@ class KeyringSource(CredentialSource):
         for address in request.addresses if request.project is not None else ():
             service = project_service(address, request.project or "")
             yield from (Place(service, user) for user in (stated, TOKEN_USER) if user is not None)
-        for name in poetry_names(self._tools, request):
+        for name in poetry_names(self.tools, request):
             key = normalized(name)
             stored = [each.username for each in self._of(Tool.POETRY) if normalized(each.name) == key]
             for user in (TOKEN_USER, stated, *stored, _POETRY_EMPTY_USER):
@@ -150,10 +143,10 @@ class KeyringSource(CredentialSource):
         yield from (Place(host_of(request.url), user) for user in users)
 
     def _of(self, tool: Tool) -> list[ToolRepository]:
-        return [each for each in self._tools.entries if each.tool is tool and not each.of_project]
+        return [each for each in self.tools.entries if each.tool is tool and not each.of_project]
 
     def _sends_to(self, entry: ToolRepository, address: str) -> bool:
-        url = self._tools.upload_url(entry)
+        url = self.tools.upload_url(entry)
         return url is not None and same_url(url, address)
 
     def _made_for(self, request: CredentialRequest) -> Place:
@@ -164,13 +157,13 @@ class KeyringSource(CredentialSource):
 
     def _search(self, request: CredentialRequest, made_for: Place, tell: Tell) -> _Answer | None:
         """Ask all backends for all places; a backend that hangs is skipped."""
-        if self._backends is None:
-            self._backends = self._ask("keyring", self._list_backends, tell)
-        if self._backends == ():
+        if self._rings is None:
+            self._rings = self._ask("keyring", self.backends or installed_backends, tell)
+        if self._rings == ():
             tell("keyring", "no backend is installed")
         places = tuple(dict.fromkeys(self._places(request)))
         empty = []
-        for backend in self._backends or ():
+        for backend in self._rings or ():
             found = self._ask(name_of(backend), partial(_first, backend, made_for, places), tell)
             if isinstance(found, _Answer):
                 return found
@@ -187,8 +180,8 @@ class KeyringSource(CredentialSource):
             tell(f"keyring ({backend})", "skipped, because it did not answer")
             return None
         # A backend of the system opens a window, which a person has to see.
-        opens = self._interactive and _is_of_the_system(backend)
-        limit = self._seconds or (SECONDS_TO_UNLOCK if opens else SECONDS)
+        opens = self.interactive and _is_of_the_system(backend)
+        limit = self.seconds or (SECONDS_TO_UNLOCK if opens else SECONDS)
         answer = _in_thread(act)
         if not self._wait(answer, backend, limit):
             self._hung.add(backend)
@@ -200,7 +193,7 @@ class KeyringSource(CredentialSource):
         else:
             return answer.result()
         tell(f"keyring ({backend})", outcome)
-        self._listener(Found(finding=Diagnosis("PA313").found(message, where=backend)))
+        self.listener(Found(finding=Diagnosis("PA313").found(message, where=backend)))
         return None
 
     def _wait(self, answer: Future[_T], backend: str, limit: float) -> bool:
@@ -214,7 +207,7 @@ class KeyringSource(CredentialSource):
                 return False
             if waited > SECONDS_UNTIL_TOLD and not told:
                 told = True
-                self._listener(Note(message=f"Waiting for the keyring {backend} (at most {limit:g} s)."))
+                self.listener(Note(message=f"Waiting for the keyring {backend} (at most {limit:g} s)."))
         return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from publish_all._secret import Secret
@@ -33,6 +34,7 @@ class Ask(Protocol):
     def __call__(self, question: str, *, hidden: bool) -> str: ...
 
 
+@dataclass(eq=False)
 class Explicit(CredentialSource):
     """`--username` and `--password` as given with `--repository`; either may be missing.
 
@@ -41,25 +43,23 @@ class Explicit(CredentialSource):
 
     name = "command line"
 
-    def __init__(
-        self, repository: str, *, username: str | None = None, password: Secret | None = None
-    ) -> None:
-        self.repository = repository
-        self.stated_username = username
-        self.password = password
+    repository: str
+    user: str | None = None
+    password: Secret | None = None
 
     def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
         del tell
         if request.repository != self.repository or self.password is None:
             return None
-        username = self.stated_username or request.username or TOKEN_USER
+        username = self.user or request.username or TOKEN_USER
         origin = "the command line's --password"
         return credential_of(request, username=username, value=self.password.reveal(), origin=origin)
 
     def username(self, request: CredentialRequest) -> str | None:
-        return self.stated_username if request.repository == self.repository else None
+        return self.user if request.repository == self.repository else None
 
 
+@dataclass(eq=False)
 class PromptSource(CredentialSource):
     """The last source. Its answers are remembered for the repository, so that several projects ask once.
 
@@ -68,19 +68,12 @@ class PromptSource(CredentialSource):
 
     name = "prompt"
 
-    def __init__(
-        self,
-        *,
-        ask: Ask,
-        store: Callable[[str, str, Secret], str] | None = None,
-        listener: Listener = ignore,
-    ) -> None:
-        self._ask = ask
-        self._store = store
-        self._listener = listener
-        self._answers: dict[tuple[str, str], Credential | None] = {}
-        self._attempts: dict[tuple[str, str], int] = {}
-        self._lock = threading.Lock()
+    ask: Ask
+    store: Callable[[str, str, Secret], str] | None = None
+    listener: Listener = ignore
+    _answers: dict[tuple[str, str], Credential | None] = field(default_factory=dict, init=False)
+    _attempts: dict[tuple[str, str], int] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
         del tell
@@ -99,13 +92,13 @@ class PromptSource(CredentialSource):
             self._attempts[key] = self._attempts.get(key, 1) + 1
             if self._attempts[key] > ATTEMPTS:
                 return None
-            self._listener(Note(message=f"{request.repository} refused this credential. Please try again."))
+            self.listener(Note(message=f"{request.repository} refused this credential. Please try again."))
             self._answers[key] = self._asked(request)
             return self._answers[key]
 
     def _asked(self, request: CredentialRequest) -> Credential | None:
         try:
-            credential = ask_for(request, self._ask)
+            credential = ask_for(request, self.ask)
             if credential is not None:
                 self._offer_to_keep(request, cleaned(credential))
         except (EOFError, KeyboardInterrupt):
@@ -114,17 +107,17 @@ class PromptSource(CredentialSource):
 
     def _offer_to_keep(self, request: CredentialRequest, credential: Credential) -> None:
         findings = inspect(credential, request)
-        if self._store is None or any(finding.severity is Severity.ERROR for finding in findings):
+        if self.store is None or any(finding.severity is Severity.ERROR for finding in findings):
             return
         try:
-            answer = self._ask("Store it in the keyring? [y/N]", hidden=False).strip().lower()
+            answer = self.ask("Store it in the keyring? [y/N]", hidden=False).strip().lower()
             if answer in {"y", "yes"}:
-                kept = self._store(request.url, credential.username, credential.secret)
-                self._listener(Note(message=f"Stored in the keyring {kept}."))
+                kept = self.store(request.url, credential.username, credential.secret)
+                self.listener(Note(message=f"Stored in the keyring {kept}."))
         except EOFError:
             return
         except CredentialError as error:
-            self._listener(Note(message=error.message))
+            self.listener(Note(message=error.message))
 
 
 def ask_for(request: CredentialRequest, ask: Ask) -> Credential | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -19,35 +20,34 @@ from publish_all.summaries import DoctorReport, Result
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 
+@dataclass(eq=False)
 class GitHubReporter(Reporter):
     """What `main` shows, and annotations on `err`, which the runner reads too. The summary of a publish goes to the file `summary`."""
 
-    def __init__(self, main: Reporter, err: TextIO, *, summary: Path | None) -> None:
-        super().__init__()
-        self._main = main
-        self._err = err
-        self._summary = summary
+    main: Reporter
+    err: TextIO
+    summary: Path | None
 
     def listener(self, event: Event) -> None:
-        self._main.listener(event)
+        self.main.listener(event)
         super().listener(event)
 
     def release(self) -> None:
-        self._main.release()
+        self.main.release()
         super().release()
 
     def close(self) -> None:
-        self._main.close()
+        self.main.close()
 
     def show(self, result: Result) -> None:
-        self._main.show(result)
+        self.main.show(result)
         if isinstance(result, DoctorReport):
             for each in result.findings:
                 self.find(each)
-        if self._summary is None or not isinstance(result, PublishReport):
+        if self.summary is None or not isinstance(result, PublishReport):
             return
         try:
-            with self._summary.open("a", encoding="utf-8") as opened:
+            with self.summary.open("a", encoding="utf-8") as opened:
                 opened.writelines(line + "\n" for line in summary_lines(result))
         except OSError as error:
             # The files are published: the exit code is the same without a summary.
@@ -55,7 +55,7 @@ class GitHubReporter(Reporter):
             self._annotate("warning", text, "publish-all")
 
     def error(self, error: PublishAllError) -> None:
-        self._main.error(error)
+        self.main.error(error)
         text = error.message if error.hint is None else f"{error.message}\n{error.hint}"
         self._annotate("error", text, "publish-all")
         for each in error.findings:
@@ -67,8 +67,8 @@ class GitHubReporter(Reporter):
             self._annotate(_COMMANDS[finding.severity], text, f"{finding.code} {finding.slug}")
 
     def _annotate(self, name: str, text: str, title: str) -> None:
-        self._err.write(command(name, clean(text), title=title) + "\n")
-        self._err.flush()
+        self.err.write(command(name, clean(text), title=title) + "\n")
+        self.err.flush()
 
 
 def summary_lines(report: PublishReport) -> Iterator[str]:

@@ -31,21 +31,20 @@ _COMPUTED: Mapping[type, tuple[str, ...]] = {
 }
 
 
+@dataclasses.dataclass(eq=False)
 class JsonReporter(Reporter):
     """Results, errors and events as JSON on `out`; errors in words on `err` too."""
 
-    def __init__(self, out: TextIO, err: TextIO, *, events: bool = False) -> None:
-        super().__init__()
-        self._out = out
-        self._err = err
-        self._events = events
-        self._found: list[Finding] = []
-        self._ended = False
+    out: TextIO
+    err: TextIO
+    events: bool = False
+    _found: list[Finding] = dataclasses.field(default_factory=list, init=False)
+    _ended: bool = dataclasses.field(default=False, init=False)
 
     def listener(self, event: Event) -> None:
         if isinstance(event, Found):
             self._found.append(event.finding)
-        if self._events:
+        if self.events:
             self._write({"schema": SCHEMA, "event": _kebab(type(event).__name__), **as_object(event)})
 
     def show(self, result: summaries.Result) -> None:
@@ -61,7 +60,7 @@ class JsonReporter(Reporter):
         head = {"schema": SCHEMA, "result": "error", "exit_code": error.exit_code}
         self._end({**head, "error": told, "findings": plain(findings)})
         for line in error_lines(error):
-            self._err.write(shown(line) + "\n")
+            self.err.write(shown(line) + "\n")
 
     def _end(self, value: Mapping[str, Any]) -> None:
         """Write the final object. There is one: an error that follows on a result is told in words only."""
@@ -71,10 +70,10 @@ class JsonReporter(Reporter):
 
     def _write(self, value: Mapping[str, Any]) -> None:
         # One line for each event; indented for people otherwise.
-        text = as_called(json.dumps(value, indent=None if self._events else 2))
+        text = as_called(json.dumps(value, indent=None if self.events else 2))
         # The same for JSON, and no command for the runner of GitHub Actions (see `_actions`).
-        self._out.write(text.replace("##[", "#\\u0023[") + "\n")
-        self._out.flush()
+        self.out.write(text.replace("##[", "#\\u0023[") + "\n")
+        self.out.flush()
 
 
 def as_json(result: summaries.Result, *, found: Sequence[Finding]) -> dict[str, Any]:
