@@ -90,11 +90,11 @@ def needed_by_code(pyproject: Mapping[str, Any]) -> frozenset[str]:
 
 
 class NamedPath(NamedTuple):
-    """A path or a pattern in the tables of hatchling or poetry-core, and its key."""
+    """A path or a glob pattern in pyproject.toml, relative to its folder, and the key with it."""
 
     key: str
     path: str
-    is_pattern: bool
+    is_pattern: bool = False
 
 
 def named_paths(pyproject: Mapping[str, Any]) -> Iterator[NamedPath]:
@@ -108,7 +108,7 @@ def named_paths(pyproject: Mapping[str, Any]) -> Iterator[NamedPath]:
     if backend is Backend.HATCHLING:
         for where, part in _hatch_parts(pyproject).items():
             for key in ("packages", "only-include", *HATCH_MAPS):
-                yield from (NamedPath(f"{where}.{key}", str(each), False) for each in part.get(key, ()))
+                yield from (NamedPath(f"{where}.{key}", str(each)) for each in part.get(key, ()))
             for key in ("include", "artifacts"):
                 patterns = (str(each) for each in part.get(key, ()))
                 yield from (

@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from glob import glob, has_magic
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from publish_all._build_system import Backend, backend_of
 from publish_all._toml import table
-from publish_all.builders.backend_tables import named_paths, named_though_ignored
+from publish_all.builders.backend_tables import NamedPath, named_paths, named_though_ignored
 from publish_all.builders.select import matches
 from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.variants.setup_files import readmes_in_setup_cfg
@@ -42,27 +42,20 @@ _NAME_IT = (
 _MISSING = "Add the file, correct the path, or run the step that creates it before the build."
 
 
-class StatedFile(NamedTuple):
-    """A path or a glob pattern relative to the folder of pyproject.toml, and the key with it."""
-
-    key: str
-    path: str
-    is_pattern: bool = False
-
-    def found(self, root: Path) -> Iterator[str]:
-        """The files below `root`, with slashes."""
-        if _is_outside(self.path):
-            return
-        for each in glob(self.path, root_dir=root, recursive=True) if self.is_pattern else [self.path]:  # noqa: PTH207 - Path.glob finds no files for `**` before Python 3.13
-            if (root / each).is_file():
-                yield Path(os.path.normpath(each)).as_posix()
+def _found(named: NamedPath, root: Path) -> Iterator[str]:
+    """The files below `root`, with slashes."""
+    if _is_outside(named.path):
+        return
+    for each in glob(named.path, root_dir=root, recursive=True) if named.is_pattern else [named.path]:  # noqa: PTH207 - Path.glob finds no files for `**` before Python 3.13
+        if (root / each).is_file():
+            yield Path(os.path.normpath(each)).as_posix()
 
 
 def _is_outside(path: str) -> bool:
     return Path(path).is_absolute() or os.path.normpath(path).startswith("..")
 
 
-def stated_files(pyproject: Mapping[str, Any], root: Path) -> Iterator[StatedFile]:
+def stated_files(pyproject: Mapping[str, Any], root: Path) -> Iterator[NamedPath]:
     """The files in pyproject.toml, and in setup.cfg in `root` if that has the readme."""
     project = table(pyproject, "project")
     yield from _files("project.readme", project.get("readme"))
@@ -71,7 +64,7 @@ def stated_files(pyproject: Mapping[str, Any], root: Path) -> Iterator[StatedFil
     if isinstance(licences, Mapping):  # before PEP 639, hatchling's `globs` could match nothing
         yield from _files("project.license-files.paths", licences.get("paths"))
     elif isinstance(licences, list):
-        yield from (StatedFile("project.license-files", str(each), is_pattern=True) for each in licences)
+        yield from (NamedPath("project.license-files", str(each), is_pattern=True) for each in licences)
     yield from _files("tool.poetry.readme", table(pyproject, "tool", "poetry").get("readme"))
     if backend_of(pyproject) is not Backend.SETUPTOOLS:
         return
@@ -81,28 +74,24 @@ def stated_files(pyproject: Mapping[str, Any], root: Path) -> Iterator[StatedFil
     yield from _files("tool.setuptools.license-files", exact)
     yield from _dynamic("tool.setuptools.dynamic", table(setuptools, "dynamic"))
     if "project" not in pyproject or "readme" in project.get("dynamic", ()):
-        yield from (
-            StatedFile("setup.cfg: metadata.long_description", each) for each in readmes_in_setup_cfg(root)
-        )
+        yield from _files("setup.cfg: metadata.long_description", [*readmes_in_setup_cfg(root)])
 
 
 def files_of_metadata(pyproject: Mapping[str, Any], root: Path) -> frozenset[str]:
     """The configured files that exist, and those that backends find automatically."""
-    by_default = (StatedFile("", each, is_pattern=True) for each in _BY_DEFAULT)
-    return frozenset(
-        path for each in (*stated_files(pyproject, root), *by_default) for path in each.found(root)
-    )
+    usual = (NamedPath("", each, is_pattern=True) for each in _BY_DEFAULT)
+    return frozenset(path for each in (*stated_files(pyproject, root), *usual) for path in _found(each, root))
 
 
-def _files(key: str, value: Any) -> Iterator[StatedFile]:
+def _files(key: str, value: Any) -> Iterator[NamedPath]:
     """A path, a table with the key `file`, or a list of paths."""
     if isinstance(value, Mapping):
         yield from _files(f"{key}.file", value.get("file"))
     for each in [value] if isinstance(value, str) else value if isinstance(value, list) else ():
-        yield StatedFile(key, str(each))
+        yield NamedPath(key, str(each))
 
 
-def _dynamic(key: str, value: Mapping[str, Any]) -> Iterator[StatedFile]:
+def _dynamic(key: str, value: Mapping[str, Any]) -> Iterator[NamedPath]:
     yield from _files(key, value)
     for name, each in value.items():
         if isinstance(each, Mapping):
@@ -123,7 +112,7 @@ def missing_files(
             there = (root / each.path).is_file() and not (sdist and variant.sdist)
             if not there and backend_of(variant.pyproject) is not Backend.OTHER:
                 yield f"{each.key}{of_variant}: {each.path} is outside {root}", _OUTSIDE
-        elif not (any(each.found(root)) or matches((f"/{each.path}",), *plan())):
+        elif not (any(_found(each, root)) or matches((f"/{each.path}",), *plan())):
             what = f"no file matches {each.path}" if has_magic(each.path) else f"no file {each.path}"
             yield f"{each.key}{of_variant}: {what} in {root}", _MISSING
 

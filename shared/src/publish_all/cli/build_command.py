@@ -21,8 +21,6 @@ class BuildCommand(UseCaseCommand):
     name = "build"
     description = "Build wheels and sdists of all build variants"
     takes = (
-        common.VARIANT,
-        *common.WORKSPACE,
         Value(
             "kind",
             "KIND",
@@ -35,8 +33,7 @@ class BuildCommand(UseCaseCommand):
         Value("manifest", "FILE", "Write a manifest of the files, for `publish --manifest` in another job"),
         flag("reproduce", "Build twice in different folders, and compare the files byte by byte."),
         Value("wheel-tag", "TAG", "Build only the platform wheel with this tag", several=True),
-        common.ALLOW_MISSING,
-        *common.BUILD_ENVIRONMENT,
+        *common.BUILD,
         FORMAT,
     )
     examples = (
@@ -83,12 +80,9 @@ class CheckCommand(UseCaseCommand):
             "files", "FILE", "Wheels and sdists to check (default: a new build of the project).", several=True
         ),
         common.repository_option("Check for"),
-        common.VARIANT,
-        *common.WORKSPACE,
         flag("no-build", "Check the files of the last build."),
         flag("rebuild", "Also build a wheel from each sdist, and compare it with the wheel of the project."),
-        common.ALLOW_MISSING,
-        *common.BUILD_ENVIRONMENT,
+        *common.BUILD,
         FORMAT,
     )
     examples = ("", "--rebuild", "-r pypi dist/demo-1.0-py3-none-any.whl")
@@ -117,14 +111,11 @@ class DoctorCommand(ConnectingCommand):
     description = "Check that everything is ready to publish"
     takes = (
         common.repository_option("Check for"),
-        common.VARIANT,
-        *common.WORKSPACE,
         flag("offline", "Do not use the network."),
         flag("no-build", "Check the files of the last build."),
-        common.ALLOW_MISSING,
-        *common.BUILD_ENVIRONMENT,
         flag("allow-dirty", "Allow uncommitted changes."),
         flag("skip-existing", "Allow files that already exist with other content."),
+        *common.BUILD,
         FORMAT,
     )
     examples = ("", "-r pypi", "--offline --format json")

@@ -103,13 +103,18 @@ WORKSPACE = [
     Value("member", "NAME", "Use only this member of the workspace", several=True),
 ]
 """Select members of a workspace; see `UseCaseCommand.members`."""
-VARIANT = Value("variant", "NAME", "Use only this build variant", several=True, names="variants")
-ALLOW_MISSING = flag("allow-missing", "Skip platform wheels whose prebuilt files are missing.")
 BUILD_ENVIRONMENT = [
     flag("no-isolation", "Build in the current environment instead of an isolated one."),
     flag("refresh", "Create new isolated build environments. (By default they are reused for 24 hours.)"),
 ]
 """The environment of builds."""
+BUILD = [
+    Value("variant", "NAME", "Use only this build variant", several=True, names="variants"),
+    *WORKSPACE,
+    flag("allow-missing", "Skip platform wheels whose prebuilt files are missing."),
+    *BUILD_ENVIRONMENT,
+]
+"""What commands build, and how."""
 FILES_FLAGS = ("allow-dirty", "allow-missing", "dry-run", "fresh", "offline", "rehearse", "skip-existing")
 """Flags that are also fields of `PublishOptions`. Each command has some of them."""
 CONNECTION = (

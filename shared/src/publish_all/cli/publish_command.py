@@ -42,8 +42,6 @@ class PublishCommand(ConnectingCommand):
         ),
         common.repository_option("Publish to"),
         flag("dry-run", "Build and check the files, and show what would be uploaded."),
-        common.VARIANT,
-        *common.WORKSPACE,
         flag("no-build", "Publish the files of the last build."),
         flag("skip-existing", "Also skip files that already exist with other content."),
         flag("allow-dirty", "Allow uncommitted changes when publishing to PyPI."),
@@ -61,8 +59,7 @@ class PublishCommand(ConnectingCommand):
             "FILE",
             "Push to OCI repositories without listing the files, and write a receipt for `finalize`",
         ),
-        common.ALLOW_MISSING,
-        *common.BUILD_ENVIRONMENT,
+        *common.BUILD,
         Value("jobs", "N", "The number of parallel uploads", short="j"),
         flag("no-verify", "Do not check that the index lists the new files."),
         Value(
