@@ -31,6 +31,11 @@ class PublishAllError(Exception):
         self.hint = hint
         self.findings = tuple(findings)
 
+    @property
+    def with_hint(self) -> str:
+        """The message, and the hint in the next line."""
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
 
 class UsageError(PublishAllError):
     """The command line names something that does not exist, or combines options that exclude each other."""

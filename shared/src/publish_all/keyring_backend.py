@@ -118,10 +118,8 @@ class PublishAllKeyring(KeyringBackend):
 
     def is_mentioned(self, host: str, directory: Path) -> bool:
         """Whether any configuration holds the name of the host at all."""
-        stated = (
-            value for name, value in os.environ.items() if name.startswith(_URLS) and name.endswith("_URL")
-        )
-        if host in _BUILT_IN or any(host in value for value in stated):
+        names = [each for each in os.environ if each.startswith(_URLS) and each.endswith("_URL")]
+        if host in _BUILT_IN or any(host in os.environ[each] for each in names):
             return True
         hosts = self._folders.hosts
         own = (self._folders.config, hosts.poetry, hosts.hatch, hosts.uv, hosts.pdm, hosts.pypirc)

@@ -105,7 +105,7 @@ def test_an_older_one_serves_where_no_new_one_can_be_made(isolated, links, monke
     monkeypatch.setattr("publish_all.builders.isolated.LASTS", -1.0)
     events = []
     assert isolated(["one"], events=events).executable == first
-    assert "is reused, because a new one cannot be created: cannot install" in events[0].message
+    assert "is reused, because no new one can be made: cannot install" in events[0].message
     with pytest.raises(BuildError, match="cannot install the build requirements"):
         isolated(["one"], refresh=True)
 

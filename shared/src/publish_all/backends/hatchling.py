@@ -15,8 +15,6 @@ from hatchling.version.source.plugin.interface import VersionSourceInterface
 if TYPE_CHECKING:
     from hatchling.builders.plugin.interface import BuilderInterface
 
-    from publish_all.errors import PublishAllError
-
 
 class PublishAllVersionSource(VersionSourceInterface):
     """`[tool.hatch.version] source = "publish-all"`: what it says is what `[tool.publish-all.version]` says."""
@@ -35,7 +33,7 @@ class PublishAllVersionSource(VersionSourceInterface):
             pyproject = loads((root / "pyproject.toml").read_bytes().decode())
             return {"version": version_for_build(pyproject, root, environment=os.environ)}
         except PublishAllError as error:
-            raise _told(error) from error
+            raise ValueError(error.with_hint) from error
 
     def set_version(self, version: str, version_data: dict[str, Any]) -> None:
         """Write the version where it is written down, and in all places that must say the same."""
@@ -47,11 +45,7 @@ class PublishAllVersionSource(VersionSourceInterface):
         try:
             set_version(load_project(Path(self.root)), version)
         except PublishAllError as error:
-            raise _told(error) from error
-
-
-def _told(error: PublishAllError) -> ValueError:
-    return ValueError(f"{error.message}\n{error.hint}" if error.hint else error.message)
+            raise ValueError(error.with_hint) from error
 
 
 @hookimpl

@@ -53,10 +53,8 @@ AS_IN_THE_PROJECT = Placed()
 
 def is_poetry(pyproject: Mapping[str, Any]) -> bool:
     """Whether the backend is poetry-core, or one around it."""
-    backend = backend_of(pyproject)
-    return backend is Backend.POETRY_CORE or (
-        backend is Backend.OTHER and bool(table(pyproject, "tool", "poetry"))
-    )
+    backend, poetry = backend_of(pyproject), table(pyproject, "tool", "poetry")
+    return backend is Backend.POETRY_CORE or (backend is Backend.OTHER and bool(poetry))
 
 
 def runs_project_code(pyproject: Mapping[str, Any]) -> bool:

@@ -144,9 +144,8 @@ class _Tar:
         self._cache = cache
         self._stream = cache.deflater()
         self._waiting = bytearray()
-        self._content = self._rest = (
-            0  # bytes of a content that is kept, and then bytes up to the next header
-        )
+        # Bytes of a content that is kept, and then bytes up to the next header.
+        self._content = self._rest = 0
 
     def compress(self, data: bytes) -> bytes:
         self._waiting += data

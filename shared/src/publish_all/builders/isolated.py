@@ -97,9 +97,7 @@ def isolated_environment(
         if known is None or settings.refresh:
             raise
         when = time.strftime("%Y-%m-%d", time.gmtime(known.made))
-        text = (
-            f"The build environment of {when} is reused, because a new one cannot be created: {error.message}"
-        )
+        text = f"The build environment of {when} is reused, because no new one can be made: {error.message}"
         listener(Note(message=text))
         return _used(known, home)
     if home in Path(made.executable).parents:

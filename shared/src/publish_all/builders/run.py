@@ -88,19 +88,16 @@ def ask_version(root: Path, *, listener: Listener, settings: BuildSettings) -> s
         layout={},
         force_include={},
     )
+    root = root.resolve()
     try:
         with temporary_folder() as workspace:
-            request = BuildRequest(
-                root=root.resolve(), output=workspace, variants=(project,), kinds=("wheel",)
-            )
+            request = BuildRequest(root=root, output=workspace, variants=(project,), kinds=("wheel",))
             worker = _Worker(request, requirements_of(project), workspace, listener, settings)
             interpreter = worker.interpreter(version_only=True)
-            return str(worker.ask(interpreter, ask="version", root=request.root, pyproject=pyproject))
+            return str(worker.ask(interpreter, ask="version", root=root, pyproject=pyproject))
     except BuildError as error:
         msg = f"the build backend {backend_name(pyproject)} cannot find the version: {error.message}"
-        raise VersionError(
-            msg, hint=error.hint or "Fix the problem that the backend reports in the message."
-        ) from error
+        raise VersionError(msg, hint=error.hint or "Fix the problem that the backend reports.") from error
 
 
 class _Worker(NamedTuple):
@@ -139,11 +136,10 @@ class _Worker(NamedTuple):
         """A call of setuptools' hook is as slow as reading the version. Since 70.1 it only returns `setup_requires`."""
         if any((self.request.root / name).is_file() for name in ("setup.py", "setup.cfg")):
             return False
-        versions = (
-            each.removeprefix("setuptools==") for each in found.installed if each.startswith("setuptools==")
-        )
-        of_setuptools = backend_of(self.request.variants[0].pyproject) is Backend.SETUPTOOLS
-        return of_setuptools and any(Version(each) >= _HAS_BDIST_WHEEL for each in versions)
+        if backend_of(self.request.variants[0].pyproject) is not Backend.SETUPTOOLS:
+            return False
+        versions = dict(each.split("==") for each in found.installed)
+        return Version(versions.get("setuptools", "0")) >= _HAS_BDIST_WHEEL
 
     def ask(self, interpreter: Interpreter, **question: Any) -> Any:
         basic = {
@@ -194,13 +190,10 @@ def _fetch_missing(root: Path, environment: Mapping[str, str]) -> None:
 
     If that fails, git reports the missing files to the backend that needs them.
     """
-    with contextlib.suppress(
-        OSError, TimeoutError
-    ):  # without git, or with a repository that the build itself reports
-        promised = ask_git(
-            "config", "--get-regexp", r"^remote\..*\.promisor$", cwd=root, environment=environment
-        )
-        if promised.returncode == 0:
+    promised = ("config", "--get-regexp", r"^remote\..*\.promisor$")
+    # Without git, or with a repository that the build itself reports.
+    with contextlib.suppress(OSError, TimeoutError):
+        if ask_git(*promised, cwd=root, environment=environment).returncode == 0:
             git_for_user("archive", "--output", os.devnull, "HEAD", cwd=root, environment=environment)
 
 

@@ -283,10 +283,9 @@ def _is_made(path: Path, *, at_root: bool) -> bool:
 
 def _holds_distributions(folder: Path) -> bool:
     """Whether a folder only contains files that builds write."""
+    written = (*_DISTRIBUTIONS, ".json", ".jsonl", ".lock")
     try:
-        return all(
-            each.name.endswith((*_DISTRIBUTIONS, ".json", ".jsonl", ".lock")) for each in folder.iterdir()
-        )
+        return all(each.name.endswith(written) for each in folder.iterdir())
     except OSError:
         return False
 

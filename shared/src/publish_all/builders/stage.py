@@ -230,11 +230,11 @@ def _moved(tree: SourceTree, left: str, right: str, origin: str) -> dict[str, st
     source, target = normal(left), normal(right)
     files = tree.under(source)
     if not files:
-        exists = (tree.root / source).exists()
-        msg = f'{origin}."{left}": ' + (
-            f"git ignores everything in {left}" if exists else f"no {left} in {tree.root}"
-        )
-        raise BuildError(msg, hint="A layout maps a path in the project to its path in the build folder.")
+        problem = f"no {left} in {tree.root}"
+        if (tree.root / source).exists():
+            problem = f"git ignores everything in {left}"
+        hint = "A layout maps a path in the project to its path in the build folder."
+        raise BuildError(f'{origin}."{left}": {problem}', hint=hint)
     return {_join(target, _rest(each, source)): each for each in files}
 
 

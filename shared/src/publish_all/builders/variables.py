@@ -155,9 +155,8 @@ def for_installers(environment: Mapping[str, str], admitted: Sequence[str] = ())
     """The environment for pip and uv, with the logins of indexes and proxies. They run code from sdists of requirements."""
     own = {name: value for name, value in environment.items() if _is_known(name, _INSTALLERS)}
     git = {name: value for name, value in environment.items() if _is_of_git(name)}
-    return worker_environment(
-        {**for_project_code(environment, admitted).environment, **own, **git}, lazy_fetch=True
-    )
+    passed = for_project_code(environment, admitted).environment
+    return worker_environment({**passed, **own, **git}, lazy_fetch=True)
 
 
 def is_credential_name(name: str) -> bool:

@@ -196,9 +196,8 @@ class UseCaseCommand(Command, ABC):
 
         isolation = Isolation.HOST if self.in_poetry else Isolation.ALWAYS
         isolation = Isolation.NEVER if self.given("no-isolation") else isolation
-        return Runtime(
-            isolation=isolation, refresh=bool(self.given("refresh")), listener=self.reporter.listener
-        )
+        refresh = bool(self.given("refresh"))
+        return Runtime(isolation=isolation, refresh=refresh, listener=self.reporter.listener)
 
     @property
     def can_ask(self) -> bool:
@@ -374,7 +373,7 @@ def error_text(error: PublishAllError, *, program: str) -> str:
     from publish_all.reporting.text import commands_called, shown
 
     with commands_called(program, COMMANDS):
-        return Formatter.escape(shown("\n".join(filter(None, (error.message, error.hint)))))
+        return Formatter.escape(shown(error.with_hint))
 
 
 def abandon_output() -> None:

@@ -108,10 +108,9 @@ def _release_lines(plan: ReleasePlan) -> Iterator[str]:
 
 
 def _row(result: VersionResult) -> Row:
-    known = result.version
-    source = (
-        (known.source, known.tag or "", "; ".join(known.explanation)) if known is not None else ("", "", "")
-    )
+    known, source = result.version, ("", "", "")
+    if known is not None:
+        source = (known.source, known.tag or "", "; ".join(known.explanation))
     return (
         result.text,
         *source,

@@ -243,6 +243,5 @@ def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Fi
         )
     declared = PLUGIN in table(tool, "poetry", "requires-plugins")
     if ("poetry" in tool or backend.startswith("poetry.core")) and not declared:
-        yield Diagnosis("PA161").found(
-            f"{PLUGIN} is not in [tool.poetry.requires-plugins]", where="pyproject.toml"
-        )
+        message = f"{PLUGIN} is not in [tool.poetry.requires-plugins]"
+        yield Diagnosis("PA161").found(message, where="pyproject.toml")

@@ -152,9 +152,7 @@ def _own_options(
     if settings.closed:
         refused = "no-index is set, so names that are not private cannot be found"
     elif mirror is not None and not re.match(r"(?i)https?://", mirror.value):
-        refused = (
-            f"{mirror.origin} has {shown_or_raw(mirror.value)}, which is not an http index and is not used"
-        )
+        refused = f"{mirror.origin} is not used: {shown_or_raw(mirror.value)} is not an http index"
     if refused is not None:
         connection.runtime.note(f"{refused}. Add an index for them with --fallback.")
         return own

@@ -77,19 +77,17 @@ def list_packages(
     Raises `PublishAllError`.
     """
     config = project_of_files(directory, optional=True)
-    source = _source(config, connection)
+    source, runtime = _source(config, connection), connection.runtime
     rows: list[ListedFile] = []
     with _in_our_words():
         for project in _projects(names, config, source):
             page = source.page(project, None)
-            connection.runtime.found(*source.oddities(project))
+            runtime.found(*source.oddities(project))
             if page is None:
-                connection.runtime.note(
-                    f"{project} has no versions there, or you are not allowed to see them"
-                )
+                runtime.note(f"{project} has no versions there, or you are not allowed to see them")
                 continue
             if page.older:
-                connection.runtime.note(f"{project}: {page.older} older versions are not shown")
+                runtime.note(f"{project}: {page.older} older versions are not shown")
             for version, files in sorted(releases_of(page.files).items()):
                 for file in files:
                     row = ListedFile(

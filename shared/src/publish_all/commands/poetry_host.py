@@ -66,7 +66,7 @@ def _version(
     try:
         return version_for_build(values, root, environment=environment)
     except PublishAllError as error:
-        raise failure(f"{error.message}\n{error.hint}" if error.hint else error.message) from error
+        raise failure(error.with_hint) from error
 
 
 def static_sdists(pyproject: Mapping[str, Any]) -> None:

@@ -50,7 +50,7 @@ def rehearse(repository: Repository, releases: Sequence[Release], *, runtime: Ru
             except RepositoryError as error:
                 msg = f"rehearsal: {release} could not be downloaded from {repository.name}: {error.message}"
                 hint = (
-                    "Run the same command again later. The files are uploaded, only the rehearsal is missing."
+                    "Run the same command again later. Only the rehearsal of the uploaded files is missing."
                 )
                 raise RehearsalError(msg, hint=hint) from error
             _install_and_import(release, fetched, folder, runtime)

@@ -80,10 +80,8 @@ def serve(
         bound = listen(host, port)
         url = f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
         address = f"{url}{options.base_path}/simple/"
-        options.connection.runtime.note(
-            f"serving {', '.join(index.names)} at {address} (press Ctrl-C to stop)"
-        )
-        options.connection.runtime.note(index.rule)
+        serving = f"serving {', '.join(index.names)} at {address} (press Ctrl-C to stop)"
+        options.connection.runtime.note(serving, index.rule)
         line = json_line if log_as_json else text_line
         told: list[Tell] = [observe] if log is None else [observe, lambda fields: log(line(fields))]
         app = Watch(index.app, *told)

@@ -203,9 +203,8 @@ def _listed(source: IndexSource, published: Sequence[NormalizedName]) -> Sequenc
         if error.hidden and published:
             return published
         if error.hidden:
-            error.hint = (
-                f"Add the names of packages, as in `publish-all site NAME`. {error.hint or ''}".strip()
-            )
+            names = "Add the names of packages, as in `publish-all site NAME`."
+            error.hint = f"{names} {error.hint or ''}".strip()
         raise
 
 
@@ -213,9 +212,8 @@ def _is_usable(file: IndexFile, project: NormalizedName) -> bool:
     """Whether it is a distribution of the project, by a name without surprises, that clients or we can fetch."""
     release = release_of(file.filename)
     plain = quote(file.filename, safe="+!") == file.filename
-    return (
-        plain and release is not None and release[0] == project and bool(file.url or "sha256" in file.hashes)
-    )
+    is_of_project = release is not None and release[0] == project
+    return plain and is_of_project and bool(file.url or "sha256" in file.hashes)
 
 
 def _joined(project: NormalizedName, found: _Found) -> ProjectPage:

@@ -85,8 +85,7 @@ def _open(directory: Path, connection: ConnectionOptions) -> Repository:
     opened = open_connection(config, connection)
     if len(opened.chosen) > 1:
         names = ", ".join(each.name for each in opened.chosen)
-        raise UsageError(
-            f"the project publishes to several repositories: {names}", hint="Select one with -r."
-        )
+        msg = f"the project publishes to several repositories: {names}"
+        raise UsageError(msg, hint="Select one with -r.")
     (repository,) = opened.repositories()
     return repository

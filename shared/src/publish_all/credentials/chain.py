@@ -165,9 +165,7 @@ class CredentialChain:
         findings = [*inspect(credential, request, now=self.clock)]
         if not is_confidential(request.url):
             url = without_user(request.url)
-            message = (
-                f"The credential from {credential.origin} is not sent to {url}, because it is not https."
-            )
+            message = f"The credential from {credential.origin} is not sent to {url}, which is not https."
             findings.insert(0, Diagnosis("PA308").found(message, where=url))
         errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
         if errors:

@@ -56,8 +56,7 @@ class GitHubReporter(Reporter):
 
     def error(self, error: PublishAllError) -> None:
         self.main.error(error)
-        text = error.message if error.hint is None else f"{error.message}\n{error.hint}"
-        self._annotate("error", text, "publish-all")
+        self._annotate("error", error.with_hint, "publish-all")
         for each in error.findings:
             self.find(each)
 

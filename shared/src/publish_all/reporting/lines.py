@@ -29,21 +29,18 @@ def _words(event: events.Event, *, verbose: bool) -> tuple[str, str] | None:
         case events.StepStarted() if event.step != "upload":
             return event.step, event.detail
         case events.EnvironmentChosen():
-            dropped = (
-                f"; variables not passed: {', '.join(event.dropped)}" if verbose and event.dropped else ""
-            )
-            where = "isolated" if event.isolated else "current"
-            return "environment", f"{where}, {event.reason}{dropped}"
+            said = f"{'isolated' if event.isolated else 'current'}, {event.reason}"
+            if verbose and event.dropped:
+                said += f"; variables not passed: {', '.join(event.dropped)}"
+            return "environment", said
         case events.BuildStarted() if verbose:
             return "build", f"{event.kind} of {event.variant or event.project}"
         case events.BuildFinished():
             return "built", f"{event.filename} ({size(event.size)}, {duration(event.seconds)})"
         case events.RepositoryStarted():
-            files = (
-                f"{count(event.files, 'file')}, {size(event.size)}" if event.files else "nothing to upload"
-            )
+            what = f"{count(event.files, 'file')}, {size(event.size)}" if event.files else "nothing to upload"
             skipped = f", {count(event.skipped, 'file')} already uploaded" if event.skipped else ""
-            return "upload", f"{event.repository}: {files}{skipped}"
+            return "upload", f"{event.repository}: {what}{skipped}"
         case events.RepositoryWaiting():
             reason = event.reason.rstrip(".")
             return "waiting", f"{event.repository}: {reason}; again in {duration(event.seconds)}"

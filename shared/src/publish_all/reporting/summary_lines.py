@@ -82,9 +82,8 @@ def _check_lines(summary: CheckSummary) -> Iterator[str]:
 def _counted(findings: Sequence[Finding]) -> str:
     """How many of what."""
     severities = [each.severity for each in findings]
-    return ", ".join(
-        count(severities.count(each), label) for each, label in LABELS.items() if each in severities
-    )
+    present = [each for each in LABELS if each in severities]
+    return ", ".join(count(severities.count(each), LABELS[each]) for each in present)
 
 
 def _doctor_lines(report: DoctorReport) -> Iterator[str]:

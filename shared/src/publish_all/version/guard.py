@@ -46,10 +46,8 @@ def release_findings(
         own = tag_of(resolved.version, config.root, prefix=prefix, environment=environment, run=run)
         found += _tag_findings(at_tag, resolved, own, node=said.node, where=str(config.root))
     # A build backend does not notice this, and counts from the first known version.
-    counted = (
-        resolved.origin is Origin.BACKEND and resolved.version.is_devrelease and not source_places(config)
-    )
-    if not isinstance(said, Described) and said.shallow and counted:
+    counted = resolved.origin is Origin.BACKEND and resolved.version.is_devrelease
+    if not isinstance(said, Described) and said.shallow and counted and not source_places(config):
         message = f"{resolved.text} was computed in a shallow clone, without the tags before HEAD"
         found.append(diagnoses.SHALLOW_CLONE.found(message, where=str(config.root)))
     if at_tag is not None and ask_remote:

@@ -40,9 +40,7 @@ class VersionedFactory(Factory):
                 version = version_for_build(toml_data, Path.cwd(), environment=os.environ)
             except PublishAllError as error:
                 # Build frontends show only the last line of a traceback, without a hint.
-                raise RuntimeError(
-                    f"{error.message}\n{error.hint}" if error.hint else error.message
-                ) from error
+                raise RuntimeError(error.with_hint) from error
             state_version(toml_data, version)
         return super().validate(toml_data, strict)
 
