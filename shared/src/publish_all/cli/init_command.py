@@ -72,7 +72,9 @@ class InitCommand(UseCaseCommand):
         flag("existing-projects", "The projects already exist on PyPI."),
         Value("from-workflow", "FILE", "Read build variants and destinations from this workflow"),
         Value(
-            "source", "SOURCE", "Install publish-all from here: git+URL, a folder with its wheels, or index"
+            "source",
+            "SOURCE",
+            "Install publish-all from here: git+URL, a folder with its wheels or source, or index",
         ),
         flag("dry-run", "Show the changes, and write nothing."),
         FORMAT,
@@ -172,12 +174,8 @@ class InitCommand(UseCaseCommand):
         settings = usual.settings
         known = ["pypi", "testpypi", "github", "releases", "local", *found.config.repositories]
         question = f"Publish to ({', '.join([*known, *(each.name for each in found.known)])}, or NAME=URL)"
-        ask(
-            "publish_to",
-            question,
-            " ".join(settings.publish_to),
-            lambda text: tuple(re.findall(r"[^\s,]+", text)),
-        )
+        default = " ".join(settings.publish_to)
+        ask("publish_to", question, default, lambda text: tuple(re.findall(r"[^\s,]+", text)))
         question = "Version source (project: pyproject.toml as now, git: tags, attribute: __version__)"
         sources = {each.value: each for each in VersionSource}
         ask("version_source", question, settings.version.source.value, _one_of(sources))
@@ -196,12 +194,8 @@ class InitCommand(UseCaseCommand):
         default = "both" if len(pipeline.triggers) > 1 else pipeline.triggers[0].value
         ask("triggers", question, default, _one_of(triggers))
         if "pypi" in pipeline.publish_to:
-            ask(
-                "rehearse",
-                "Publish to TestPyPI before PyPI?",
-                "yes" if pipeline.rehearses else "no",
-                _is_yes,
-            )
+            default = "yes" if pipeline.rehearses else "no"
+            ask("rehearse", "Publish to TestPyPI before PyPI?", default, _is_yes)
         if suggest(options, found).pipeline.trusted:
             names = ", ".join(each.project for each in pipeline.products)
             question = f"Does {names} already exist on PyPI?"

@@ -42,10 +42,12 @@ class Project:
     def __init__(self, root):
         self.root = root
         self.asked = []
+        self.urls = [URL]
 
     def run(self, command, **_):
         self.asked.append(command)
-        found = f"{COMMIT}\tHEAD\n" if command[1:] == ("ls-remote", URL, "HEAD") else ""
+        there = any(command[1:] == ("ls-remote", url, "HEAD") for url in self.urls)
+        found = f"{COMMIT}\tHEAD\n" if there else ""
         return subprocess.CompletedProcess(
             command, 0 if found else 128, found, "" if found else "fatal: not found"
         )
@@ -164,6 +166,17 @@ def test_poetry_needs_the_wheel_of_its_plugin(project, wheels):
     next(wheels.glob("poetry_*")).unlink()
     with pytest.raises(UsageError, match="no wheel of poetry-publish-all"):
         project.init(str(wheels), in_poetry=True)
+
+
+def test_a_folder_with_our_source_is_a_git_repository(project, tmp_path):
+    checkout = tmp_path / "src" / "publish-all"
+    (checkout / "shared").mkdir(parents=True)
+    (checkout / "shared" / "pyproject.toml").touch()
+    project.urls.append(checkout.as_uri())
+    for source in (str(checkout), None):
+        _, workflow = project.init(source)
+        wanted = f"publish-all[cli,attestations] @ git+{checkout.as_uri()}@{COMMIT}#subdirectory=shared\n"
+        assert wanted in workflow
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ class Source(NamedTuple):
 def tool_source(
     stated: str | None, *, root: Path, texts: tuple[str, ...], runtime: Runtime, poetry: bool = False
 ) -> Source:
-    """The source that is `stated` (git+URL, a folder, or `index`), or what `texts` have from before, or our own.
+    """The source that is `stated` (git+URL, a folder with our wheels or our source, or `index`), or what `texts` have from before, or our own.
 
     `root` is that of the repository; with `poetry` its plugin must be there, too. Raises `UsageError` for one that cannot be used.
     """
@@ -88,6 +88,9 @@ def tool_source(
         if url is None:
             return Source(usual=True)
         stated = url.partition("#")[0]
+    folder = Path(stated).expanduser().absolute()
+    if (folder / _SUBFOLDERS[NAME] / "pyproject.toml").is_file():
+        stated = f"git+{folder.as_uri()}"  # our source, in git
     if stated.startswith("git+"):
         match = _GIT.fullmatch(stated)
         if match is None:
@@ -95,7 +98,6 @@ def tool_source(
                 shown_or_raw(stated), "it is not git+https://HOST/PATH with an optional @TAG or @COMMIT"
             )
         return Source(git=match["url"], revision=match["revision"] or _newest(match["url"], root, runtime))
-    folder = Path(stated).expanduser().absolute()
     wheels = sorted(folder.glob(f"{NAME.replace('-', '_')}-*-py3-none-any.whl"))
     if not wheels:
         raise _unusable(stated, "it has no wheel of publish-all")
@@ -126,7 +128,7 @@ def _newest(url: str, root: Path, runtime: Runtime) -> str:
 
 
 def _unusable(source: str, why: str) -> UsageError:
-    hint = "Use git+https://HOST/PATH, a folder with the wheels of publish-all, or `index`."
+    hint = "Use git+https://HOST/PATH, a folder with the wheels or the source of publish-all, or `index`."
     return UsageError(f"--source {shlex.quote(source)} cannot be used: {why}", hint=hint)
 
 
