@@ -78,7 +78,7 @@ def test_no_permission_but_those_that_a_job_needs():
         "pypi-kindling-synapse": {"contents": "read", "id-token": "write"},
         "pypi-kindling-spark": {"contents": "read", "id-token": "write"},
         "github": {"contents": "read", "packages": "write"},
-        "corp": {"contents": "read"},
+        "to-corp": {"contents": "read"},
     }
 
 
@@ -142,7 +142,7 @@ def test_the_site_follows_the_jobs_that_publish_what_it_lists():
 
 def test_a_later_destination_waits_for_the_earlier_ones():
     needs = needs_of(ONE_JOB)
-    assert [needs[each] for each in ("build", "testpypi", "pypi", "github", "corp")] == [
+    assert [needs[each] for each in ("build", "testpypi", "pypi", "github", "to-corp")] == [
         ("test",),
         ("build",),
         ("build", "testpypi"),
@@ -172,13 +172,13 @@ def test_a_project_in_a_subfolder_is_named_everywhere():
     kept = jobs["build"].steps[-1].inputs["path"].splitlines()
     # The artifact is rooted in the folder that both have in common, which is that of the repository.
     assert kept == ["my code/dist/", "publish-all-manifest.json"]
-    assert jobs["corp"].steps[2].inputs["path"] == "."
+    assert jobs["to-corp"].steps[2].inputs["path"] == "."
 
 
 def test_tokens_come_from_the_secrets_of_the_environment():
     jobs = jobs_of(ONE_JOB)
-    assert jobs["corp"].environment == "corp"
-    assert jobs["corp"].steps[-1].env == {"PUBLISH_ALL_CORP_TOKEN": "${{ secrets.CORP_TOKEN }}"}
+    assert jobs["to-corp"].environment == "corp"
+    assert jobs["to-corp"].steps[-1].env == {"PUBLISH_ALL_CORP_TOKEN": "${{ secrets.CORP_TOKEN }}"}
     assert jobs["github"].steps[-1].env == {"GITHUB_TOKEN": "${{ github.token }}"}
     assert jobs["pypi"].steps[-1].env["PUBLISH_ALL_PYPI_TOKEN"] == (
         "${{ inputs.auth == 'token' && secrets.PYPI_TOKEN || '' }}"

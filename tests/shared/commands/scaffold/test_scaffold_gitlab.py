@@ -38,7 +38,7 @@ def test_identities_are_for_the_audience_of_each_index():
         "PYPI_ID_TOKEN": {"aud": "pypi"},
         "SIGSTORE_ID_TOKEN": {"aud": "sigstore"},
     }
-    assert "id_tokens" not in values["corp"]
+    assert "id_tokens" not in values["to-corp"]
 
 
 def test_a_tag_starts_everything_and_a_person_what_was_asked_for():
@@ -55,7 +55,7 @@ def test_a_later_destination_waits_for_the_earlier_ones():
     assert (values["test"]["needs"], values["build"]["needs"]) == ([], ["test"])
     assert values["testpypi"]["needs"] == ["build"]
     assert values["pypi"]["needs"] == ["build", *optional[:1]]
-    assert values["corp"]["needs"] == ["build", *optional]
+    assert values["to-corp"]["needs"] == ["build", *optional]
 
 
 def test_each_new_project_has_an_environment_of_its_own():
@@ -70,4 +70,5 @@ def test_the_project_itself_is_published_by_its_files():
         'uvx --from "$PUBLISH_ALL" publish-all -C python build',
         'uvx --from "$PUBLISH_ALL" publish-all -C python publish -r pypi --auth "$AUTH" python/dist/kindling-[0-9]*',
     ]
-    assert values["test"]["script"] == ["cd python", "uvx nox"]
+    assert values["test"]["before_script"] == ["cd python"]
+    assert values["test"]["script"] == ["uvx nox"]

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 from publish_all._build_system import backend_name
 from publish_all._git import repository_root
-from publish_all._toml import table, tables
+from publish_all._toml import read_if_valid, table, tables
 from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold import choices
 from publish_all.commands.scaffold.changes import current
 from publish_all.commands.scaffold.github_workflow import kept_in
-from publish_all.commands.scaffold.gitlab_pipeline import GITLAB_FILE
-from publish_all.commands.scaffold.hand_made import HandMade, read_migration, read_values, variant_name
+from publish_all.commands.scaffold.gitlab_pipeline import GITLAB_FILE, pipeline_in
+from publish_all.commands.scaffold.hand_made import HandMade, read_migration, variant_name
 from publish_all.commands.scaffold.tool_source import Source, tool_source
 from publish_all.config.github_project import answer_of_git, link_of_remote, remote_of
 from publish_all.config.known import adopt
@@ -136,8 +136,8 @@ def look(options: InitOptions) -> Found:
         notes.append("a pyproject.toml is created for publish-all; setup.py and setup.cfg are not changed")
     for each in known:
         notes.append(f"{each.name} is configured in {each.origin}: use `-r {each.name}` to publish there")
-    written = (repository / GITLAB_FILE, *([ours.path] if ours is not None else []))
-    texts = (text, *(current(each) or "" for each in written))
+    own = ours or _own_pipeline(repository)
+    texts = (text, current(own.path) or "") if own is not None else (text,)
     return Found(
         root=root,
         repository=repository,
@@ -154,7 +154,7 @@ def look(options: InitOptions) -> Found:
         tags=tuple(tags.split()),
         migration=made,
         ours=ours.path if ours is not None else None,
-        kept=made.kept if ours is None or (options.from_workflow and made.destinations) else kept_in(ours),
+        kept=made.kept if own is None or (options.from_workflow and made.destinations) else kept_in(own),
         notes=tuple(notes),
         source=tool_source(
             options.source, root=repository, texts=texts, runtime=runtime, poetry=options.in_poetry
@@ -182,6 +182,22 @@ def _own_workflow(repository: Path, subfolder: str) -> Workflow | None:
     return None
 
 
+def gitlab_file(repository: Path) -> Path:
+    """Where our pipeline is. If there is a hand-made one, in another file, which that one can include."""
+    path = repository / GITLAB_FILE
+    text = current(path)
+    return path if text is None or choices.is_ours(text) else repository / ".gitlab" / "publish.yml"
+
+
+def _own_pipeline(repository: Path) -> Workflow | None:
+    """The pipeline for GitLab that `init` has written, if it is still valid."""
+    path = gitlab_file(repository)
+    text = current(path) or ""
+    with suppress(ConfigurationError):
+        return pipeline_in(text, path) if choices.is_ours(text) else None
+    return None
+
+
 def _project(directory: Path) -> tuple[Path, str]:
     path = search_pyproject(directory)
     start = directory.absolute()
@@ -202,7 +218,7 @@ def _variants(root: Path) -> Iterator[choices.NewVariant]:
     inside = (each for each in root.glob("*/*.toml") if not each.parent.name.startswith("."))
     for path in (*sorted(root.glob("pyproject[._-]*.toml")), *sorted(inside)):
         where = path.relative_to(root).as_posix()
-        name, values = variant_name(where), read_values(path)
+        name, values = variant_name(where), read_if_valid(path)
         project = project_name(values)
         usable = path.name != "pyproject.toml" and name and set(name).isdisjoint(":, \t")
         if usable and project is not None and "build-system" in values:
@@ -256,7 +272,9 @@ def version_choice(
     stated = found.config.version
     prefix = stated.tag_prefix if tag_prefix is None else tag_prefix
     kept = tuple(each.path for each in stated.sync)
-    configs = tuple(dict.fromkeys(_glob_of(each.pyproject) for each in variants))
+    # The whole folder of a variant's file, and the file itself at the root.
+    globs = (re.sub("/[^/]*$", "/*.toml", each.pyproject) for each in variants)
+    configs = tuple(dict.fromkeys(globs))
     present = _present_version(found, configs)._replace(tag_prefix=prefix)
     if source is None or source is present.source:
         return present._replace(sync=kept or present.sync)
@@ -271,12 +289,6 @@ def version_choice(
         msg = "no Python file of the project has a __version__"
         raise UsageError(msg, hint='First add __version__ = "0.1.0" to its __init__.py.')
     return choices.VersionChoice(source, files[0], prefix, kept or files[1:])
-
-
-def _glob_of(path: str) -> str:
-    """A glob for the folder of a variant's file; the file itself at the root."""
-    folder, slash, _ = path.rpartition("/")
-    return f"{folder}/*.toml" if slash else path
 
 
 def _present_version(found: Found, configs: tuple[str, ...]) -> choices.VersionChoice:

@@ -13,7 +13,9 @@ from publish_all.commands.scaffold.choices import MARK, Kept, Login, Trigger
 from publish_all.commands.scaffold.pipeline import (
     EVERYTHING,
     MANIFEST,
+    NEW_PROJECTS,
     OWN_TOKEN,
+    TITLES,
     Noted,
     Pipeline,
     PublishJob,
@@ -54,14 +56,9 @@ _HEAD = f"""\
 # permissions that it needs, and checkouts do not keep credentials.
 name: publish
 """
-_TITLES = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages", "releases": "GitHub releases"}
 _READ = {"contents": Noted("read", "for actions/checkout")}
 _SECRET = re.compile(r"\$\{\{\s*secrets\.(\w+)\s*\}\}")
 _DESTINATION = re.compile(r"\bpublish-all\b.* publish -r '?([\w.-]+)")
-_NEW_PROJECTS = (
-    "# Each new project on PyPI needs its own pending publisher, which needs its own environment.\n"
-    "# Once the projects exist, one job with one environment is enough: init --existing-projects."
-)
 
 
 def github_workflow(pipeline: Pipeline) -> str:
@@ -162,7 +159,7 @@ def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]
     repository, pipeline = job.repository, job.pipeline
     more: dict[str, Any] = {"if": _condition(job, first, needs)}
     if job.product is not None:
-        more[_NEW_PROJECTS] = None
+        more[NEW_PROJECTS] = None
     permissions = {**_READ}
     if repository == "github":
         permissions["packages"] = Noted("write", "to push to ghcr.io")
@@ -173,7 +170,7 @@ def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]
     if repository in pipeline.trusted:
         permissions["id-token"] = Noted("write", "for trusted publishing and attestations")
     rehearsal = repository == "testpypi" and "testpypi" not in pipeline.publish_to
-    title = f"{'Rehearse on' if rehearsal else 'Publish to'} {_TITLES.get(repository, repository)}"
+    title = f"{'Rehearse on' if rehearsal else 'Publish to'} {TITLES.get(repository, repository)}"
     fetch = {
         "name": "Get the built files and their manifest",
         **DOWNLOAD_ARTIFACT.step(name="dist", path="."),
@@ -238,22 +235,24 @@ def _environment(job: PublishJob) -> dict[str, str]:
 
 
 def kept_in(workflow: Workflow) -> Kept:
-    """The choices in a file of `github_workflow`, including changes by the user."""
-    jobs = {each.key: each for each in workflow.jobs}
-    commands = {
-        key: [line for step in job.steps for line in (step.run or "").splitlines()]
-        for key, job in jobs.items()
-    }
+    """The choices in a file of `github_workflow` or `pipeline_in`, including changes by the user."""
+    commands: dict[str, list[str]] = {}
     logins: dict[str, Login] = {}
-    environments: dict[str, list[str]] = {}
-    for key, job in jobs.items():
-        destination = _DESTINATION.search("\n".join(commands[key]))
-        if destination is None:
+    environments: dict[str, str] = {}
+    separate = False
+    for job in workflow.jobs:
+        text = "\n".join(step.run or "" for step in job.steps)
+        commands[job.key] = text.splitlines()
+        if (match := _DESTINATION.search(text)) is None:
             continue
-        stated = {name.rpartition("_")[2]: value for name, value in job.steps[-1].env.items()}
+        name = match[1]
+        stated = {each.rpartition("_")[2]: value for each, value in job.steps[-1].env.items()}
         if secret := _SECRET.fullmatch(stated.get("TOKEN") or stated.get("PASSWORD") or ""):
-            logins[destination[1]] = Login(secret[1], stated.get("USERNAME", ""))
-        environments.setdefault(destination[1], []).append(job.environment or "")
+            logins[name] = Login(secret[1], stated.get("USERNAME", ""))
+        elif "--auth token" in text:
+            logins[name] = Login(f"{token_variable(name)}_TOKEN")
+        separate |= job.key.startswith(f"{name}-")
+        environments[name] = (job.environment or "").removesuffix(job.key.removeprefix(name))
     tags = workflow.tags
     events = {Trigger.RELEASE: "release" in workflow.triggers, Trigger.TAG: bool(tags)}
     copies = (command for each in commands.values() for command in each if command.startswith("cp "))
@@ -261,11 +260,11 @@ def kept_in(workflow: Workflow) -> Kept:
         triggers=tuple(each for each, stated in events.items() if stated),
         tag_prefix=tags[0].removesuffix("[0-9]*") if tags else None,
         tests=tuple(commands.get("test", ())),
-        rehearse="testpypi" in jobs,
-        split="build" in jobs,
-        separate=any(len(each) > 1 for each in environments.values()),
+        rehearse="testpypi" in environments,
+        split="build" in commands,
+        separate=separate,
         logins=logins,
-        environments={name: each[0] for name, each in environments.items() if len(each) == 1 and each[0]},
+        environments={name: each for name, each in environments.items() if each},
         copies=tuple(dict.fromkeys(copies)),
-        pages="pages" in jobs,
+        pages="pages" in commands,
     )

@@ -8,18 +8,22 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from publish_all._toml import table
 from publish_all.commands.scaffold.choices import MARK
 from publish_all.commands.scaffold.pipeline import (
     EVERYTHING,
     MANIFEST,
+    NEW_PROJECTS,
     Noted,
     Pipeline,
     PublishJob,
     token_variable,
     yaml_lines,
 )
+from publish_all.config.workflows import Job, Step, Workflow, load_yaml
 
 GITLAB_FILE = ".gitlab-ci.yml"
 IMAGE = "ghcr.io/astral-sh/uv:python3.13-bookworm"
@@ -29,9 +33,6 @@ _HEAD = f"""\
 # A pushed tag starts a release. To start one by hand, use Build > Pipelines > New pipeline, and set
 # these variables.
 """
-_NEW_PROJECTS = (
-    "# Each new project on PyPI needs its own pending publisher, which needs its own\n# environment."
-)
 
 
 def gitlab_pipeline(pipeline: Pipeline) -> str:
@@ -65,8 +66,8 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
     """The jobs without stages: each waits for those that it needs."""
     needs: list[Any] = []
     if pipeline.tests:
-        folder = [f"cd {shlex.quote(pipeline.subfolder)}"] if pipeline.subfolder else []
-        yield "test", {"needs": [], "script": [*folder, *pipeline.tests]}
+        folder = {"before_script": [f"cd {shlex.quote(pipeline.subfolder)}"]} if pipeline.subfolder else {}
+        yield "test", {"needs": [], **folder, "script": [*pipeline.tests]}
         needs = ["test"]
     if pipeline.split:
         artifacts = {"paths": (f"{pipeline.folder}/", MANIFEST)}
@@ -88,7 +89,7 @@ def _publish_job(job: PublishJob, needs: list[Any]) -> dict[str, Any]:
     made: dict[str, Any] = {
         "rules": _rules(job.pipeline, repository),
         "needs": needs,
-        **({_NEW_PROJECTS: None} if job.product is not None else {}),
+        **({NEW_PROJECTS: None} if job.product is not None else {}),
         "resource_group": Noted("publish", "one release at a time"),
         "environment": job.environment,
     }
@@ -108,3 +109,21 @@ def _rules(pipeline: Pipeline, repository: str | None = None) -> list[dict[str, 
     if repository is not None and len(pipeline.destinations) > 1:
         by_hand += f' && ($REPOSITORY == "{repository}" || $REPOSITORY == "{EVERYTHING}")'
     return [{"if": f"$CI_COMMIT_TAG =~ /^({prefix})[0-9]/"}, {"if": by_hand}]
+
+
+def pipeline_in(text: str, path: Path) -> Workflow:
+    """A file of `gitlab_pipeline`, perhaps edited, as a workflow with its tags, and its jobs with their commands.
+
+    Raises `ConfigurationError` if it is not valid YAML any more.
+    """
+    values, jobs = table(load_yaml(text, path)), []
+    for key in values:
+        job = table(values, key)
+        environment = table(job, "environment").get("name", job.get("environment"))
+        script = job.get("script", [])
+        commands = script if isinstance(script, list) else [script]
+        step = Step(line=0, run="\n".join(map(str, commands)))
+        jobs.append(Job(str(key), line=0, environment=environment, steps=(step,)))
+    prefix = re.search(r"CI_COMMIT_TAG =~ /\^\(([^|)]*)", text)
+    tags = [prefix[1].replace("\\", "") + "[0-9]*"] if prefix else []
+    return Workflow(path=path, triggers={"push": {"tags": tags}}, jobs=tuple(jobs))

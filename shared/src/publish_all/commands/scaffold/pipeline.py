@@ -21,14 +21,13 @@ MANIFEST = "publish-all-manifest.json"
 OWN_TOKEN = ("github", "releases")
 """The repositories for which the own token of a job on GitHub is enough."""
 
+TITLES = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages", "releases": "GitHub releases"}
+NEW_PROJECTS = (
+    "# Each new project on PyPI needs its own pending publisher, which needs its own environment.\n"
+    "# Once the projects exist, one job with one environment is enough: init --existing-projects."
+)
 _HOSTS = {"pypi": "pypi.org", "testpypi": "test.pypi.org"}
 _UNKNOWN = "(yours)"
-# Keys of our jobs, and reserved words of GitLab.
-_TAKEN = frozenset(
-    {
-        "test", "build", "check", "stages", "variables", "include", "image", "services", "default", "workflow", "pages",
-    }
-)  # fmt: skip
 
 
 class Product(NamedTuple):
@@ -144,7 +143,7 @@ class Pipeline(NamedTuple):
     def jobs(self, repository: str) -> Iterator[PublishJob]:
         """The jobs that publish to a destination: one, or one for each product."""
         key = "".join(each if each.isalnum() and each.isascii() else "-" for each in repository)
-        if not key[:1].isalpha() or key in _TAKEN:
+        if repository not in (*PUBLIC, *OWN_TOKEN):  # it may be the name of another job, or a word of GitLab
             key = f"to-{key}"
         products = self.products_of(repository)
         if not self._separates(repository):
@@ -298,13 +297,12 @@ def next_steps(
     labels = ("Owner", "Repository name", "Workflow name")
     if service is Service.GITLAB:
         labels = ("Namespace", "Project name", "Top-level pipeline file path")
-    titles = {"pypi": "PyPI", "testpypi": "TestPyPI"}
     for repository in (each for each in reversed(pipeline.trusted) if each not in there):
         for project in (each.project for each in pipeline.products_of(repository)):
             page = "account/publishing/" if new else f"project/{project}/settings/publishing/"
             kind = "a pending publisher" if new else "a trusted publisher"
             yield Form(
-                f"{titles[repository]}: {kind} for {project}",
+                f"{TITLES[repository]}: {kind} for {project}",
                 f"https://{_HOSTS[repository]}/manage/{page}",
                 (
                     *((("PyPI Project Name", project),) if new else ()),
@@ -318,7 +316,7 @@ def next_steps(
     for repository in (each for each in with_tokens if each in PUBLIC):
         why = "The first release needs one for the whole account. Replace it afterwards." if new else ""
         page = f"https://{_HOSTS[repository]}/manage/account/token/"
-        yield Form(f"{titles[repository]}: an API token", page, (), why)
+        yield Form(f"{TITLES[repository]}: an API token", page, (), why)
     environments = dict.fromkeys(
         pipeline.environment(each, product.project)
         for each in pipeline.destinations
