@@ -157,7 +157,7 @@ def look(content: bytes) -> None:
     assert kept_in(workflow).logins is not None
     made = HandMade(workflow, Path("x"), "", ())
     assert made.kept.copies is not None
-    assert all(isinstance(each, str) for each in (*made.steps, *made.notes))
+    assert all(isinstance(each, str) for each in (*made.steps.values(), *made.notes, made.left_out))
 
 
 @fuzz

@@ -268,8 +268,9 @@ def test_a_migrated_workflow_builds_what_the_loop_built(tmp_path: Path, environm
     checkout = Checkout(kindling(tmp_path / "kindling"), environment)
     made = checkout.ours("init", "-n", "--from-workflow", ".github/workflows/ci.yml")
     assert "ci.yml:31: not understood: `./scripts/announce.sh` in “Tell the others”" in made.stderr
-    assert "ci.yml:32: “Upload” also publishes releases: remove it from there" in made.stderr
-    assert (checkout.folder / ".github/workflows/ci.yml").read_text() == HAND_MADE
+    assert "-      - name: Upload\n" in made.stderr
+    left = (checkout.folder / ".github/workflows/ci.yml").read_text()
+    assert left == HAND_MADE[: HAND_MADE.index("      - name: Upload")]
     assert "tags:" in (checkout.folder / ".github/workflows/publish.yml").read_text()
     assert checkout.ours("build", "-n").returncode == 0
     wheel = members(checkout.folder / "dist" / "kindling_synapse-0.4.2-py3-none-any.whl")

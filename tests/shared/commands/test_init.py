@@ -215,12 +215,22 @@ def test_a_hand_made_publish_yml_that_is_understood_is_replaced(project):
         "  docs:\n    steps:\n      - run: mkdocs gh-deploy\n",
     ],
 )
-def test_a_hand_made_publish_yml_that_does_more_stays_and_its_uploads_are_reported(project, more):
+def test_what_publishes_is_taken_out_of_a_hand_made_publish_yml_that_does_more(project, more):
     project.add(".github/workflows/publish.yml", HAND_MADE + more)
+    other, ours = project.planned().changes[1:]
+    assert ours.name == ".github/workflows/publish-all.yml"
+    assert (other.name, other.verb) == (".github/workflows/publish.yml", "change")
+    assert "-      - run: twine upload" in other.diff
+    assert "twine upload" not in other.after
+    assert other.after.endswith(more)
+
+
+def test_nothing_is_written_beside_a_workflow_that_publishes_in_a_way_that_can_t_be_taken_out(project):
+    project.add(".github/workflows/ci.yml", HAND_MADE.replace("dist/*", "dist/* | ./announce.sh"))
     plan = project.planned()
-    assert [each.name for each in plan.changes[1:]] == [".github/workflows/publish-all.yml"]
-    assert "publish.yml:5: “twine upload" in plan.notes[-1]
-    assert "also publishes releases: remove it" in plan.notes[-1]
+    assert [each.name for each in plan.changes] == ["pyproject.toml"]
+    assert "publish.yml is not written, because ci.yml:5: “twine upload" in plan.missing
+    assert plan.forms == ()
 
 
 def test_nothing_is_written_where_wheels_are_built_for_several_platforms(project):
@@ -233,14 +243,21 @@ def test_nothing_is_written_where_wheels_are_built_for_several_platforms(project
     )
 
 
-def test_of_two_that_only_publish_one_is_replaced(project):
+def test_of_two_that_only_publish_one_is_to_be_removed_first(project):
     project.add(".github/workflows/publish.yml", HAND_MADE)
     project.add(".github/workflows/again.yml", HAND_MADE)
     plan = project.planned()
-    assert [each.name for each in plan.changes[1:]] == [".github/workflows/publish.yml"]
-    assert plan.notes[0].startswith("again.yml:5: “twine upload")
-    carry_out(plan)
+    assert [each.name for each in plan.changes] == ["pyproject.toml"]
+    assert "publish.yml is not written, because again.yml:5: “twine upload" in plan.missing
+    (project.root / ".github/workflows/again.yml").unlink()
+    carry_out(project.planned())
     assert project.planned().needed == ()
+
+
+def test_tells_what_of_a_workflow_is_left_out(project):
+    python = "      - uses: actions/setup-python@v5\n        with: {python-version: '3.12'}\n"
+    project.add(".github/workflows/ci.yml", HAND_MADE + python)
+    assert project.planned().notes == ("ci.yml: not in the new workflow: Python 3.12",)
 
 
 def test_logs_in_with_a_token_where_it_is_asked_to(project):
@@ -322,6 +339,50 @@ def test_keeps_what_it_has_written_before(project):
     path.write_text(text)
     assert project.planned().needed == ()
     assert project.planned(tests=()).changes[1].name == ".github/workflows/release.yml"
+
+
+@pytest.mark.parametrize("name", [".gitlab-ci.yml", ".gitlab/publish.yml"])
+def test_keeps_what_it_has_written_for_gitlab_before(project, name):
+    if name != ".gitlab-ci.yml":
+        project.add(".gitlab-ci.yml", "build: {script: make}\n")
+    chosen = {
+        "publish_to": ("pypi", "github"),
+        "tests": ("make test", "make docs"),
+        "rehearse": True,
+        "split": False,
+        "auth": {"pypi": "token"},
+        "tag_prefix": "demo-v",
+    }
+    carry_out(project.planned(services=(Service.GITLAB,), **chosen))
+    path = project.root / name
+    path.write_text(path.read_text().replace("environment: pypi", "environment: {name: production}"))
+    again = project.planned(services=(Service.GITLAB,))
+    assert again.changes[1].after == path.read_text().replace("{name: production}", "production")
+    for broken in (path.read_text() + "}", path.read_text().partition("\n\n")[0]):
+        path.write_text(broken)
+        assert project.planned(services=(Service.GITLAB,)).changes[1].needed
+
+
+@pytest.mark.parametrize("service", Service)
+def test_keeps_the_jobs_and_environments_of_several_new_projects(project, service):
+    variants = "[tool.publish-all.variants.a]\n[tool.publish-all.variants.b]\n"
+    project.add("pyproject.toml", HATCH + variants)
+    carry_out(project.planned(services=(service,), rehearse=True))
+    path = project.planned(services=(service,)).changes[1].path
+    path.write_text(path.read_text().replace("environment: pypi-", "environment: release-"))
+    assert "release-demo-a" in path.read_text()
+    assert project.planned(services=(service,)).needed == ()
+    carry_out(project.planned(services=(service,), new_projects=False))
+    assert "testpypi" in path.read_text()
+    assert project.planned(services=(service,)).needed == ()
+
+
+def test_each_service_keeps_what_was_written_for_it(project):
+    github, gitlab = {"services": (Service.GITHUB,)}, {"services": (Service.GITLAB,)}
+    carry_out(project.planned(**github, tests=("make github",)))
+    carry_out(project.planned(**gitlab, tests=("make gitlab",)))
+    assert project.planned(**gitlab).needed == ()
+    assert project.planned(**github).needed == ()
 
 
 def test_two_projects_of_a_repository_have_a_workflow_each(project):

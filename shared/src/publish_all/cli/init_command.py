@@ -108,13 +108,15 @@ class InitCommand(UseCaseCommand):
             self.note(missing)
         for change in plan.needed:
             self.io.write_error(change.diff + "\n\n", type=OutputType.RAW)
-        if not plan.needed:
+        names = [change.name for change in plan.needed]
+        question = f"Write {', '.join(names)}?"
+        if not names:
             self.note("nothing to change")
-        elif self._may_write(plan):
-            carry_out(plan)
-            self.note(*(f"{change.name} was written" for change in plan.needed))
-        else:
+        elif self.option("dry-run") or (self.can_ask and not _is_yes(self._text(question, "yes"))):
             self.note("nothing was written")
+        else:
+            carry_out(plan)
+            self.note(*(f"{name} was written" for name in names))
         self._show_result(plan, answers)
         if plan.missing:
             self.note(plan.missing)
@@ -204,12 +206,6 @@ class InitCommand(UseCaseCommand):
 
     def _text(self, question: str, default: str) -> str:
         return make_ask(self.io)(f"{question} [{default}]", hidden=False).strip() or default
-
-    def _may_write(self, plan: InitPlan) -> bool:
-        names = ", ".join(change.name for change in plan.needed)
-        return not self.option("dry-run") and (
-            not self.can_ask or _is_yes(self._text(f"Write {names}?", "yes"))
-        )
 
     def _show_result(self, plan: InitPlan, answers: Answers) -> None:
         if self.option("format") == "json":

@@ -23,9 +23,8 @@ from publish_all.commands.scaffold.choices import (
     Service,
     Settings,
     Trigger,
-    is_ours,
 )
-from publish_all.commands.scaffold.found import Found, InitOptions, version_choice
+from publish_all.commands.scaffold.found import Found, InitOptions, gitlab_file, version_choice
 from publish_all.commands.scaffold.github_workflow import github_workflow
 from publish_all.commands.scaffold.gitlab_pipeline import GITLAB_FILE, gitlab_pipeline
 from publish_all.commands.scaffold.pipeline import PUBLIC, Form, Pipeline, Product, next_steps
@@ -180,24 +179,19 @@ def _logins(stated: Mapping[str, str], pipeline: Pipeline, kept: Mapping[str, Lo
 
 def _products(variants: Iterable[NewVariant], found: Found, *, include_base: bool) -> Iterator[Product]:
     """The distributions of a release, by their normalised names: as PyPI's form and environments have them."""
-    name, config = found.name or found.root.name, found.config
-    for member in found.members:
-        stated = "publish-to" in table(member.pyproject, "tool", "publish-all")
-        to = member.publish_to if stated else None
-        built = [*member.variants.items()]
-        if member.include_base or not built:
-            yield Product(None, canonicalize_name(label(member)), to, label(member))
-        for key, each in built:
-            project = canonicalize_name(each.name or f"{label(member)}-{key}")
-            yield Product(key, project, each.publish_to or to, label(member))
-    if found.members:
-        return
-    if include_base or config.include_base or not (variants or config.variants):
-        yield Product(None, canonicalize_name(name))
-    for new in variants:
-        yield Product(new.name, canonicalize_name(new.project))
-    for key, each in config.variants.items():
-        yield Product(key, canonicalize_name(each.name or f"{name}-{key}"), each.publish_to)
+    for config in found.members or (found.config,):
+        name, member, to, new = found.name or found.root.name, None, None, tuple(variants)
+        if found.members:
+            name = member = label(config)
+            to = config.publish_to if "publish-to" in table(config.pyproject, "tool", "publish-all") else None
+            new = ()
+        if include_base or config.include_base or not (new or config.variants):
+            yield Product(None, canonicalize_name(name), to, member)
+        for each in new:
+            yield Product(each.name, canonicalize_name(each.project))
+        for key, stated in config.variants.items():
+            project = canonicalize_name(stated.name or f"{name}-{key}")
+            yield Product(key, project, stated.publish_to or to, member)
 
 
 def _destinations(stated: Iterable[str], found: Found) -> tuple[tuple[str, ...], tuple[NewRepository, ...]]:
@@ -238,34 +232,52 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
         note = "no CI workflow is written, because the only repository is a folder of this machine"
         return InitPlan((pyproject,), (*notes, *((note,) if answers.services else ())))
     changes = [pyproject]
+    made = found.migration
     forms: list[Form] = []
     missing = ""
     for service in answers.services:
         if service is Service.GITHUB:
             path, more = _github_file(found)
+            notes += more
             workflow, text = path.name, github_workflow(pipeline)
-            if found.migration.platforms and found.ours is None:
+            others = {each: each.without_publishing() for each in made.publishing if each.path != path}
+            stuck = [each for each, left in others.items() if left is None]
+            if made.platforms and found.ours is None:
                 missing = (
-                    f"{workflow} is not written, because wheels are built for several platforms ({found.migration.platforms}), "
+                    f"{workflow} is not written, because wheels are built for several platforms ({made.platforms}), "
                     "and it would build for one only. Keep your workflow, and publish the files in it: `publish-all publish "
                     "dist/*`"
                 )
                 continue
+            if stuck:
+                where = ", ".join(stuck[0].steps.values())
+                missing = (
+                    f"{workflow} is not written, because {where} would publish the same releases, and cannot be "
+                    "taken out automatically: remove it, and run this command again"
+                )
+                continue
+            changes += [
+                _change(each.path, current(each.path), left, found)
+                for each, left in others.items()
+                if left is not None
+            ]
         else:
-            path, more = _gitlab_file(found)
+            path = gitlab_file(found.repository)
             workflow, text = GITLAB_FILE, gitlab_pipeline(pipeline)
+            if path.name != GITLAB_FILE:
+                note = (
+                    f"{GITLAB_FILE} is not changed: remove the upload from it, include the new file "
+                    "(`include: [{local: .gitlab/publish.yml}]`), and keep the stage `test`"
+                )
+                notes.append(note)
         changes.append(_change(path, current(path), text, found))
-        notes += more
         forms += next_steps(
             pipeline,
             service=service,
             link=found.link,
             workflow=workflow,
-            new=pipeline.separate and not found.migration.trusted,
-            there={
-                *found.migration.kept.logins,
-                *(found.migration.trusted if path == found.migration.path else ()),
-            },
+            new=pipeline.separate and not made.trusted,
+            there={*made.kept.logins, *(made.trusted if path == made.path else ())},
         )
     return InitPlan(tuple(changes), tuple(notes), tuple(forms), missing)
 
@@ -301,34 +313,17 @@ def _github_file(found: Found) -> tuple[Path, list[str]]:
         other = re.sub(r"[^\w-]+", "-", found.subfolder) or "all"
         names = ("publish.yml", f"publish-{other}.yml")
         path = next((folder / each for each in names if not (folder / each).exists()), folder / names[-1])
-    notes = [
-        f"{', '.join(steps)} also publishes releases: remove it from there"
-        for each, steps in made.publishing.items()
-        if each != path
-    ]
+    notes = []
     if made.trusted and made.path.name != path.name:
         notes.append(f"{made.path.name} is already a trusted publisher on PyPI: register {path.name}, too")
-    if path == made.path:
-        notes.append(f"{path.name} is replaced; its inputs, Python versions and other events are not kept")
+    if found.ours is None and made.steps and made.left_out:
+        notes.append(f"{made.path.name}: not in the new workflow: {made.left_out}")
     if found.ours is None and made.kept.logins:
         secrets = ", ".join(dict.fromkeys(each.secret for each in made.kept.logins.values()))
         notes.append(
             f"it authenticates with {secrets}, as before: use `--auth oidc` for trusted publishing to PyPI"
         )
     return path, notes
-
-
-def _gitlab_file(found: Found) -> tuple[Path, list[str]]:
-    """The path of the pipeline. If there is a hand-made one, another path, which that one can include."""
-    path = found.repository / GITLAB_FILE
-    text = current(path)
-    if text is None or is_ours(text):
-        return path, []
-    note = (
-        f"{GITLAB_FILE} is not changed: remove the upload from it, include the new file "
-        "(`include: [{local: .gitlab/publish.yml}]`), and keep the stage `test`"
-    )
-    return found.repository / ".gitlab" / "publish.yml", [note]
 
 
 def carry_out(plan: InitPlan) -> None:

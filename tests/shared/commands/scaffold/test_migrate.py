@@ -64,16 +64,19 @@ def test_a_condition_that_asks_for_a_tag_is_the_trigger_where_every_push_starts_
     assert made.kept.triggers == triggers
 
 
-def test_a_private_index_is_stated_with_its_url(migrate):
-    made = migrate(ci=workflow(f"twine upload --repository-url {CORP} x"))
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [f"twine upload --repository-url {CORP} x"],
+        [f"poetry config repositories.inhouse {CORP}", "poetry publish -r inhouse"],
+        [f"poetry config repositories.pypi.url {CORP} && poetry publish -r pypi"],
+    ],
+)
+def test_a_private_index_is_stated_with_its_url(migrate, commands):
+    made = migrate(ci=workflow(*commands))
     assert made.destinations == ("corp",)
     assert [(each.name, each.url) for each in made.repositories] == [("corp", CORP)]
-
-
-def test_a_url_that_poetry_is_configured_with_is_reported(migrate):
-    made = migrate(ci=workflow(f"poetry config repositories.pypi {CORP}", "poetry publish -r pypi"))
-    assert "not understood: `poetry config repositories.pypi" in next(iter(made.notes))
-    assert not made.replaceable
+    assert made.replaceable
 
 
 def test_a_name_that_another_tool_knows_is_taken_from_there(migrate):
@@ -111,9 +114,9 @@ def test_a_workflow_that_does_nothing_else_can_be_replaced(migrate):
     assert migrate(a=workflow("frobnicate", "poetry publish")).replaceable is False
     made = migrate(a=more, b=publishing)
     assert (made.path.name, made.replaceable) == ("b.yml", True)
-    assert {each.name: tuple(steps) for each, steps in made.publishing.items()} == {
-        "a.yml": ("a.yml:6: “poetry publish”",),
-        "b.yml": ("b.yml:6: “poetry publish”",),
+    assert {each.path.name: [*each.steps.values()] for each in made.publishing} == {
+        "a.yml": ["a.yml:6: “poetry publish”"],
+        "b.yml": ["b.yml:6: “poetry publish”"],
     }
 
 
@@ -153,6 +156,7 @@ SECRET = "${{ secrets.PYPI_API_TOKEN }}"
         (with_env("poetry publish -u __token__ -p $TOKEN", TOKEN=SECRET), ""),
         (workflow(f"twine upload -u __token__ -p {SECRET} x"), ""),
         (with_env("uv publish", UV_PUBLISH_TOKEN=SECRET), ""),
+        (with_env("scripts/publish", TWINE_PASSWORD=SECRET), ""),
         (with_env("hatch publish", HATCH_INDEX_USER="__token__", HATCH_INDEX_AUTH=SECRET), ""),
         (workflow(more=f"      - uses: pypa/gh-action-pypi-publish@v1\n        with: {{password: '{SECRET}'}}\n"), ""),
         (workflow(more=f"      - uses: JRubics/poetry-publish@v2\n        with: {{pypi_token: '{SECRET}'}}\n"), ""),
@@ -189,14 +193,122 @@ def test_testpypi_before_pypi_is_a_rehearsal(migrate):
     assert (made.destinations, made.kept.rehearse) == (("pypi",), True)
 
 
+TWO_JOBS = """\
+on: {push: {branches: [main], tags: ['v*']}}
+jobs:
+  test:
+    steps:
+      - run: pytest
+
+  # To PyPI, when a tag is pushed.
+  publish:
+    needs: test
+    steps:
+      - uses: actions/checkout@v4
+
+      # Build and upload.
+      - run: |
+          python -m build
+          # Then
+
+          twine upload dist/*
+        # A comment in between.
+        env: {TWINE_PASSWORD: x}
+
+  # The pages.
+  docs:
+    needs: [test]
+    steps:
+      - run: mkdocs gh-deploy
+"""
+
+
+def without(made):
+    (workflow,) = made.publishing
+    return workflow.without_publishing()
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_job_that_only_publishes_is_taken_out_of_a_workflow_that_does_more(migrate, tmp_path, newline):
+    migrate()
+    text = TWO_JOBS.replace("\n", newline)
+    (tmp_path / ".github" / "workflows" / "ci.yml").write_bytes(text.encode())
+    before, _, after = text.partition(f"{newline}  # To PyPI")
+    made = migrate()
+    assert without(made) == before + after[after.index(f"{newline}  # The pages") :]
+    assert not made.replaceable
+
+
+def test_jobs_that_wait_for_each_other_are_taken_out_together(migrate):
+    job = "  {}:\n    needs: {}\n    steps:\n      - run: twine upload -r {} x\n"
+    text = TWO_JOBS.partition("\n  # To")[0]
+    both = job.format("rehearse", "test", "testpypi") + job.format("publish", "rehearse", "pypi")
+    assert without(migrate(ci=text + both)) == text
+    other_way = job.format("publish", "rehearse", "pypi") + job.format("rehearse", "test", "testpypi")
+    assert without(migrate(ci=text + other_way)) == text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("needs: [test]", "needs: [test, publish]"), ("      - uses", "      - run: ./announce.sh\n      - uses")]
+)  # fmt: skip
+def test_a_step_is_taken_out_of_a_job_that_others_need_or_that_does_more(migrate, old, new):
+    text = TWO_JOBS.replace(old, new)
+    before, _, after = text.partition("\n      # Build and upload.")
+    assert without(migrate(ci=text)) == before + after[after.index("\n\n  # The pages") + 1 :]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        workflow("pytest", "twine upload dist/* && ./announce.sh"),
+        workflow("pytest", "twine upload dist/* | ./announce.sh"),
+        with_env("scripts/publish", TWINE_PASSWORD=SECRET),
+        workflow("pytest", "twine upload -r unknown dist/*"),
+        workflow("poetry publish"),
+        workflow("twine upload x") + "  docs:\n    needs: publish\n    steps:\n      - run: x\n",
+        "on: release\njobs: {a: {steps: [{run: pytest}, {run: ./x}, {run: twine upload x}]}}\n",
+        "on: release\njobs:\n  a:\n    steps:\n      - run: ./x\n      -\n        run: twine upload x\n",
+        "on: release\njobs:\n  a:\n    steps:\n      - &x {run: twine upload x}\n  b:\n    steps: [run: ./x, *x]\n",
+        'on: release\njobs:\n  a:\n    steps:\n      - run: ./x\n      - run: "twine upload\n  x"\n',
+    ],
+)
+def test_what_cannot_be_taken_out_is_refused(migrate, text):
+    assert without(migrate(ci=text)) is None
+
+
+def test_another_project_of_the_repository_is_left_alone(migrate, tmp_path):
+    migrate(ci=TWO_JOBS, lib=TWO_JOBS.replace("python -m build", "cd lib; python -m build"))
+    made = read_migration(None, repository=tmp_path, subfolder="lib", known=())
+    assert [each.path.name for each in made.publishing] == ["lib.yml"]
+
+
+def test_tells_which_inputs_python_versions_and_events_are_left_out(migrate):
+    python = "      - uses: actions/setup-python@v5\n        with: {python-version: '${{ matrix.python }}'}\n"
+    on = "{push: {tags: ['v*']}, pull_request: {}, workflow_dispatch: {inputs: {dry_run: {type: boolean}}}}"
+    text = workflow("twine upload x", on=on, more=python).replace(
+        "    steps", "    strategy: {matrix: {python: ['3.11', '3.12']}}\n    steps"
+    )
+    made = migrate(ci=text)
+    assert made.left_out == "input dry_run, Python 3.11, Python 3.12, event pull_request"
+    more = "  docs:\n    steps:\n      - run: x\n"
+    assert migrate(ci=text + more).left_out == "input dry_run, Python 3.11, Python 3.12"
+    assert migrate(ci=workflow("twine upload x", on="push")).left_out == "event push"
+
+
+def test_a_workflow_that_is_only_started_by_hand_publishes_no_releases(migrate):
+    made = migrate(ci=workflow("pytest", "twine upload -r testpypi x", on="workflow_dispatch"))
+    assert (made.destinations, made.publishing) == (("testpypi",), [])
+    assert migrate(ci=workflow("twine upload x", on="workflow_dispatch")).replaceable
+
+
 def test_a_workflow_for_other_events_does_not_publish_releases(migrate):
     made = migrate(ci=workflow("twine upload -r testpypi x", on="{push: {branches: [main]}}"))
-    assert (made.path.name, made.replaceable, made.publishing) == ("ci.yml", False, {})
+    assert (made.path.name, made.replaceable, made.publishing) == ("ci.yml", False, [])
 
 
 def test_the_others_that_publish_are_seen_too_where_one_is_named(migrate):
     made = migrate("a.yml", a=workflow("twine upload x"), b=workflow("poetry publish"))
-    assert [each.name for each in made.publishing] == ["a.yml", "b.yml"]
+    assert [each.path.name for each in made.publishing] == ["a.yml", "b.yml"]
     assert (made.path.name, made.destinations) == ("a.yml", ("pypi",))
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publish_all.commands.scaffold.shell import commands_of
+from publish_all.commands.scaffold.hand_made import commands_of
 
 
 def words(script, variables=None):

@@ -136,7 +136,8 @@ def look(options: InitOptions) -> Found:
         notes.append("a pyproject.toml is created for publish-all; setup.py and setup.cfg are not changed")
     for each in known:
         notes.append(f"{each.name} is configured in {each.origin}: use `-r {each.name}` to publish there")
-    own = ours or _own_pipeline(repository)
+    pipeline = _own_pipeline(repository)
+    own = pipeline or ours if options.services == (choices.Service.GITLAB,) else ours or pipeline
     texts = (text, current(own.path) or "") if own is not None else (text,)
     return Found(
         root=root,

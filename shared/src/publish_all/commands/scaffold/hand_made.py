@@ -2,26 +2,27 @@
 
 `cd`, copies, loops over words, builds and uploads are understood. Copying a package and a variant's pyproject.toml
 into a folder and building there becomes a build variant with a layout. Everything else is reported with its line.
+What publishes can be taken out of the text.
 """
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from publish_all._toml import TOMLDecodeError, loads
+from publish_all._toml import read_if_valid, table
 from publish_all.commands.scaffold import choices
-from publish_all.commands.scaffold.changes import masked
+from publish_all.commands.scaffold.changes import current, masked
 from publish_all.commands.scaffold.pipeline import PUBLIC
-from publish_all.commands.scaffold.shell import commands_of, expanded
 from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import BUILT_IN, HOSTS, canonical, normalized
 from publish_all.config.kinds import LEGACY
-from publish_all.config.workflows import FOLDER, Job, Step, Workflow, read_workflow, read_workflows
+from publish_all.config.workflows import Job, Step, Workflow, parse_workflow, read_workflow, read_workflows
+from publish_all.errors import ConfigurationError
 from publish_all.version.static import project_name
 
 _ROOT = "/."  # the repository, where paths begin
@@ -30,7 +31,7 @@ _RUNNER = re.compile(r"((uvx|uv run|pipx run|poetry run|python3? -m) )+")
 # Commands and actions that change nothing in a release, or that our workflow does not need.
 _HARMLESS = re.compile(
     r"(\.|cat|echo|git|ls|pip3?|printf|pwd|set|source|true)( |$)|(poetry|hatch|uv|pdm|flit|twine|pipx)"
-    r" (?!config .*://)(--version|add|check|config|env|inject|install|lock|pip|python|self|show|sync|tool|venv)\b"
+    r" (--version|add|check|config|env|inject|install|lock|pip|python|self|show|sync|tool|venv)\b"
 )
 _HARMLESS_ACTION = re.compile(
     r"actions/(cache|checkout|(download|upload)-artifact|setup-python)$|abatilo/actions-poetry$|pypa/hatch$"
@@ -43,6 +44,7 @@ _BUILD = re.compile(
     r"|python3? setup\.py .*\b(sdist|bdist_wheel)\b"
 )
 _UPLOAD = re.compile(r"((poetry|hatch|uv|pdm|flit) publish|twine upload)( |$)")
+_ADD = re.compile(r"poetry config repositories\.([\w-]+)\S* (\S+)")
 # They build a wheel for each platform or interpreter, which one job of ours does not.
 _PLATFORMS = re.compile(r"(?i)maturin-action|\bcibuildwheel\b|\bauditwheel +repair\b|\bdelocate-wheel\b")
 # Where a command uploads to: options with a URL, options with a name, and variables.
@@ -51,9 +53,19 @@ _NAME = re.compile(r" (?:-r|--repository|--repo|--index)[ =](\S+)")
 _VARIABLE = re.compile(
     r"TWINE_REPOSITORY(_URL)?|HATCH_INDEX_REPO|PDM_PUBLISH_REPO|UV_PUBLISH_URL|FLIT_INDEX_URL"
 )
+_CREDENTIAL = re.compile(r"(TWINE|FLIT|PDM_PUBLISH|UV_PUBLISH|HATCH_INDEX|POETRY)_.*(PASSWORD|TOKEN|AUTH)")
 _SECRET = re.compile(r"\$\{\{ *secrets\.(?!GITHUB_TOKEN)(\w+) *\}\}")
 _IF_TAG = re.compile(r"refs/tags|ref_type *== *'tag'")
 _TAGS = re.compile(r"(?P<prefix>[A-Za-z][\w./-]*?)(?:\*|\[0-9\])")
+
+# The simple part of shell scripts: commands one after the other, `for` loops over words, variables.
+_OPERATOR = re.compile(r"[()]|[;&|<>]+")
+_PARAMETER = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=([^|&<]*)")
+_COMPOUND = frozenset({"if", "elif", "while", "until", "case"})
+
+Command = tuple[str, ...]
+"""The words of a command as it would run, with variables expanded. The words `(` and `)` begin and end a subshell."""
 
 
 def read_migration(
@@ -65,7 +77,7 @@ def read_migration(
     read = [HandMade(each, repository, subfolder, known) for each in theirs]
     publishing = [each for each in read if each.steps]
     if named is None:
-        nothing = HandMade(Workflow(path=repository / FOLDER), repository, subfolder, known)
+        nothing = HandMade(Workflow(path=repository), repository, subfolder, known)
         nothing.notes = dict.fromkeys(workflows.notes)
         publishing.sort(key=lambda each: (not each.replaceable, each.path.name != "publish.yml"))
         found = next(iter(publishing), nothing)
@@ -73,7 +85,8 @@ def read_migration(
         same = (each for each in read if named.is_file() and each.path.samefile(named))
         found = next(same, None) or HandMade(read_workflow(named), repository, subfolder, known)
         found.replaceable &= found in read
-    found.publishing = {each.path: each.steps for each in publishing if each.at_release}
+    mentioned = (each for each in publishing if subfolder in each.path.read_text(encoding="utf-8"))
+    found.publishing = [each for each in mentioned if each.at_release]
     found.platforms = next((each.platforms for each in read if each.platforms), "")
     return found
 
@@ -81,9 +94,10 @@ def read_migration(
 class HandMade:
     """One workflow, as far as it is understood, for the project in `subfolder` of `repository` (empty: its root).
 
-    `steps` are those that publish, `trusted` the destinations that trust the workflow. `replaceable`: it publishes
-    releases, and does nothing else. `publishing` has the steps of all workflows that publish releases, `platforms` a
-    step that builds wheels of the project for several platforms.
+    `steps` are those that publish, by line, `trusted` the destinations that trust the workflow. `at_release`: it may run
+    for the events of ours (a release also creates a tag). `replaceable`: it does nothing but publish releases.
+    `publishing` are all workflows that publish releases, `platforms` is a step that builds wheels of the project for
+    several platforms.
     """
 
     def __init__(
@@ -100,26 +114,24 @@ class HandMade:
         self._copies: dict[str, None] = {}
         self._found: list[choices.NewVariant] = []
         self._only_for_tags = self._builds_base = self._releases = self._does_more = False
-        self.steps: dict[str, None] = {}
+        self._unclear: set[int] = set()  # lines of steps that are not understood
+        self._pythons: dict[str, None] = {}
+        self.steps: dict[int, str] = {}
         self.trusted: dict[str, None] = {}
         self.notes: dict[str, None] = {}
-        self.publishing: dict[Path, dict[str, None]] = {}
+        self.publishing: list[HandMade] = []
         self.platforms = ""
         for job in workflow.jobs:
             self._read_job(job)
         self.variants, self.layout = choices.collected(self._found)
         self.include_base = self._builds_base and bool(self._found)
-        self.replaceable = self.at_release and bool(self.steps) and not self._does_more and not self.notes
+        events = workflow.triggers.keys() - {"workflow_dispatch"}
+        self.at_release = workflow.runs_for_tags or bool(events & {"release", "create", "workflow_call"})
+        does_more = self._does_more or bool(self.notes)
+        self.replaceable = bool(self.steps) and not does_more and (self.at_release or not events)
         self._rehearses = "pypi" in self._places and "testpypi" in self._places
         self.destinations = tuple(each for each in self._places if each != "testpypi" or not self._rehearses)
         self.repositories = tuple(each for each in self._places.values() if each.url)
-
-    @property
-    def at_release(self) -> bool:
-        """Whether it may run for the events of our workflow, or is started by hand only. A release also creates a tag."""
-        triggers = {*self._workflow.triggers} - {"workflow_dispatch"}
-        started = not {"release", "create", "workflow_call"}.isdisjoint(triggers)
-        return started or not triggers or self._workflow.runs_for_tags
 
     @property
     def kept(self) -> choices.Kept:
@@ -138,7 +150,45 @@ class HandMade:
             copies=tuple(self._copies),
         )
 
-    def _note(self, message: str, line: int) -> None:
+    @property
+    def left_out(self) -> str:
+        """What of it the new workflow does not have: inputs, Python versions, events."""
+        triggers = self._workflow.triggers
+        found = [f"input {each}" for each in table(triggers, "workflow_dispatch", "inputs")]
+        found += [f"Python {each}" for each in self._pythons]
+        if self.replaceable:
+            of_tags = [*table(triggers, "push")] == ["tags"]
+            usual = {"release", "create", "workflow_dispatch", "push" if of_tags else ""}
+            found += [f"event {each}" for each in triggers if each not in usual]
+        return ", ".join(found)
+
+    def without_publishing(self) -> str | None:
+        """The text without the jobs and steps that publish. None if they do more, or the rest needs them."""
+        lines = (current(self.path) or "").splitlines(keepends=True)
+        if any(at in self._unclear or not lines[at - 1].lstrip().startswith("- ") for at in self.steps):
+            return None
+        left: list[Job] = []
+        for job in reversed(self._workflow.jobs):
+            of_job = {step.line for step in job.steps}
+            gone = sorted(of_job & self.steps.keys(), reverse=True)
+            if gone and self._unclear.isdisjoint(of_job) and not any(job.key in each.needs for each in left):
+                gone = [job.line]
+            else:
+                steps = tuple(step for step in job.steps if step.line not in gone)
+                left.insert(0, job._replace(steps=steps))
+            for line in gone:
+                _take_out(lines, line)
+        text, needs = "".join(lines), {key for job in left for key in job.needs}
+        try:
+            same = _shape(parse_workflow(text, self.path).jobs) == _shape(left)
+        except ConfigurationError:
+            return None
+        sound = all(job.steps or job.uses for job in left) and needs <= {job.key for job in left}
+        return text if same and sound else None
+
+    def _note(self, message: str, step: Step) -> None:
+        line = step.run_line if step.run else step.line
+        self._unclear.add(step.line)
         # A credential is cut only where it is not shown.
         self.notes[f"{self.path.name}:{line}: {masked(message[:600])[:300]}"] = None
 
@@ -161,12 +211,14 @@ class HandMade:
         variables |= {"github_workspace": _ROOT, "GITHUB_WORKSPACE": _ROOT}
         for key, value in {**self._workflow.env, **job.env, **step.env}.items():
             variables[key] = expanded(_as_shell(value), variables)
+        if python := expanded(_as_shell(step.inputs.get("python-version", "")), variables):
+            self._pythons[", ".join(python.split())] = None
         if _PYPI_ACTION.search(step.action or ""):
             secret = any(re.search("password|token", key) for key in step.inputs)
             url = expanded(_as_shell(step.inputs.get("repository-url", "")), variables)
             self._publish(step, job, url or "pypi", trusted=not secret)
         elif step.uses and not _HARMLESS_ACTION.match(step.action or ""):
-            self._note(f"not understood: the action {step.uses}", step.line)
+            self._note(f"not understood: the action {step.uses}", step)
         # Each step has its own shell.
         folders.cwd = ""
         folders.follow(("cd", expanded(_as_shell(place), variables)))
@@ -174,20 +226,25 @@ class HandMade:
             text = " ".join(words)
             bare = "" if " " in words[0] else _RUNNER.sub("", text, count=1)  # empty if it is not simple
             understood = _HARMLESS.match(bare) or folders.follow(words)
-            if _UPLOAD.match(bare):
-                stated = _URL.search(bare) or _NAME.search(bare)
+            if added := _ADD.match(bare):
+                repository = self._destination(added[2], step)
+                self._known |= {normalized(canonical(added[1])): repository} if repository else {}
+            if _UPLOAD.match(bare) if bare else _UPLOAD.search(text):
+                stated = _URL.search(text) or _NAME.search(text)
                 named = (value for key, value in variables.items() if value and _VARIABLE.fullmatch(key))
                 self._publish(step, job, stated[1] if stated else next(named, "pypi"))
-                understood = True
+                understood = bool(bare)
             if _BUILD.match(bare):
                 understood = self._build(folders)
             if not understood:
-                self._note(f"not understood: `{text}` in “{step.title}”", step.run_line)
+                self._note(f"not understood: `{text}` in “{step.title}”", step)
+                if any(map(_CREDENTIAL.match, step.env)):  # a script that uploads with one of the tools
+                    self._publish(step, job, "pypi")
 
     def _publish(self, step: Step, job: Job, stated: str, *, trusted: bool = False) -> None:
         """Note a destination, which is stated by its name or URL."""
         self._releases = True
-        self.steps[f"{self.path.name}:{step.line}: “{masked(step.title)}”"] = None
+        self.steps[step.line] = f"{self.path.name}:{step.line}: “{masked(step.title)}”"
         self._only_for_tags |= bool(_IF_TAG.search(job.condition + step.condition))
         place = self._destination(stated, step)
         if place is None or place.name in self._places:
@@ -212,7 +269,7 @@ class HandMade:
         if built_in in BUILT_IN:
             return choices.NewRepository(built_in, "")
         if not host or "$" in url or host.endswith("pkg.github.com") or LEGACY.url_problem(url) is not None:
-            self._note(f"it publishes to {stated}, whose URL is not known: add `-r NAME=URL`", step.line)
+            self._note(f"it publishes to {stated}, whose URL is not known: add `-r NAME=URL`", step)
             return None
         labels = host.split(".")  # `corp` for `pypi.corp.example`
         name = labels[-2] if len(labels) > 1 and not labels[-1].isdigit() else "private"
@@ -235,7 +292,7 @@ class HandMade:
                 if (self._repository / posixpath.dirname(target)).is_dir():  # so it is for the project
                     self._copies[shlex.join(["cp", "-R", source, target])] = None
             return is_project
-        project = project_name(read_values(self._repository / self._subfolder / pyproject))
+        project = project_name(read_if_valid(self._repository / self._subfolder / pyproject))
         if project is None or any(each.startswith("../") for each in inside.values()):
             return False
         layout = {own: target for target, own in inside.items() if own != target}
@@ -294,12 +351,23 @@ class _Folders:
         return bool(sources)
 
 
-def read_values(path: Path) -> Mapping[str, Any]:
-    """A TOML file of somebody else's; empty where it is none."""
-    try:
-        return loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, TOMLDecodeError):
-        return {}
+def _take_out(lines: list[str], line: int) -> None:
+    """Take the entry that begins in a line (counted from 1) out of YAML, and the comments directly above it."""
+    start = end = line - 1
+    indent = len(lines[start]) - len(lines[start].lstrip(" "))
+    for number, each in enumerate(lines[line:], line):
+        if each.startswith(" " * (indent + 1)) and each.strip():
+            end = number
+        elif each.strip() and not each.lstrip().startswith("#"):
+            break
+    while lines[start - 1].startswith(" " * indent + "#"):
+        start -= 1
+    start -= not lines[start - 1].strip()
+    del lines[start : end + 1]
+
+
+def _shape(jobs: Iterable[Job]) -> list[tuple[str, list[str]]]:
+    return [(job.key, [step.title for step in job.steps]) for job in jobs]
 
 
 def variant_name(path: str) -> str:
@@ -308,6 +376,75 @@ def variant_name(path: str) -> str:
     if pure.name == "pyproject.toml":
         return pure.parent.name
     return re.sub(r"^pyproject[._-]|[._-]pyproject$", "", pure.stem) or pure.stem
+
+
+def commands_of(script: str, variables: Mapping[str, str]) -> list[Command]:
+    """All commands of a script in order, loops unrolled. `variables` are those of the environment.
+
+    A command that is more than words (a pipe, a condition, a quote over several lines) becomes a single word with its
+    whole text. The caller knows no command of this name, and reports it.
+    """
+    lines = script.replace("\\\n", " ").splitlines()
+    commands = itertools.chain.from_iterable(map(_commands_in, lines))
+    return list(itertools.islice(_run(commands, dict(variables)), 1000))  # with loops unrolled
+
+
+def _commands_in(line: str) -> Iterator[Command]:
+    """The commands of one line as they are written."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    try:
+        tokens = [part for token in lexer for part in _OPERATOR.findall(token) or [token] if token.strip()]
+    except ValueError:  # a quote that is not closed on this line
+        yield (line.strip(),)
+        return
+    words: list[str] = []
+    plain, redirected = True, False
+    for token in [*tokens, ";"]:
+        if token in {";", ";;", "&&", "||", "(", ")"}:
+            if words:
+                yield tuple(words) if plain else (" ".join(words),)
+            if token in {"(", ")"}:
+                yield (token,)
+            words, plain, redirected = [], True, False
+        elif token.startswith(">") or redirected:  # where the output goes changes nothing here
+            redirected = True
+        elif words or token not in {"do", "then", "else", "fi"}:
+            words.append(token)
+            plain = plain and words[0] not in _COMPOUND and not _OPERATOR.fullmatch(token)
+
+
+def _run(commands: Iterator[Command], variables: dict[str, str]) -> Iterator[Command]:
+    for command in commands:
+        words = command
+        if words[0] == "for" and words[2:3] == ("in",):
+            body = list(_body(commands))
+            for value in " ".join(expanded(word, variables) for word in words[3:]).split():
+                variables[words[1]] = value
+                yield from _run(iter(body), variables)
+            continue
+        words = words[words[0] == "export" :]
+        while words and (assigned := _ASSIGNMENT.fullmatch(words[0])):
+            variables[assigned[1]] = expanded(assigned[2], variables)
+            words = words[1:]
+        if words and words != ("done",):
+            yield tuple(expanded(word, variables) for word in words)
+
+
+def _body(commands: Iterator[Command]) -> Iterator[Command]:
+    """The commands up to the `done` of a loop that has begun."""
+    depth = 1
+    for words in commands:
+        first = words[0].partition(" ")[0]
+        depth += (first in {"for", "while", "until"}) - (first == "done")
+        if not depth:
+            return
+        yield words
+
+
+def expanded(word: str, variables: Mapping[str, str]) -> str:
+    """The word with the values of variables that are known; others stay as they are written."""
+    return _PARAMETER.sub(lambda match: variables.get(match[1] or match[2], match[0]), word)
 
 
 def _as_shell(text: str) -> str:
