@@ -89,6 +89,7 @@ class BearerAuth:
 
 
 Auth: TypeAlias = BasicAuth | BearerAuth
+Headers: TypeAlias = Mapping[str, str] | None
 Body: TypeAlias = bytes | Iterable[bytes]
 """A body: bytes, or an iterable with `__len__` that can be iterated several times."""
 
@@ -168,7 +169,7 @@ class Session:
         url: str,
         *,
         auth: Auth | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers = None,
         body: Body | None = None,
         redirects: bool = False,
         limit: int = REPLY_LIMIT,
@@ -195,7 +196,7 @@ class Session:
         url: str,
         *,
         auth: Auth | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers = None,
         body: Body | None = None,
         redirects: bool = False,
     ) -> Iterator[Download]:

@@ -90,7 +90,7 @@ def _check_files(repository: OciRepository, releases: Sequence[PushedRelease]) -
             wrong = _wrong(release, entry, manifest)
             if wrong is not None:
                 msg = f"the receipts list {entry.annotation(layout.TITLE) or entry.digest} of {release}, but {wrong}"
-                raise _unusable(msg, package.asked.where, "Run the job that wrote this receipt again.")
+                raise _unusable(msg, package.where, "Run the job that wrote this receipt again.")
 
 
 def _wrong(release: PushedRelease, entry: layout.Entry, found: Manifest | None) -> str | None:

@@ -7,19 +7,17 @@ both. So files of an attacker who registers a private name on a public index are
 from __future__ import annotations
 
 import fnmatch
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all._http import BasicAuth, Download, Session
-from publish_all._http_errors import HttpError
 from publish_all._urls import origin, shown_url
 from publish_all.index.cache import Recent
-from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor
+from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor, troubles_of
 from publish_all.repositories.simple_pages import ACCEPT, IndexFile, PageError, ProjectPage, parse_project
 
 NAME = "_fallback"
@@ -28,7 +26,6 @@ FRESH = 300.0
 """Seconds for which a page is remembered, so that the file that it lists is found at once."""
 
 _FILES_KEPT = 40_000  # about as many KB; some projects have thousands of files
-_SEPARATORS = re.compile(r"[-_.]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +64,7 @@ class Routing:
 
 def private_patterns(stated: Iterable[str]) -> tuple[str, ...]:
     """Names and patterns (`kindling-*`) as names are compared: in lower case, with `-` for `_` and `.`."""
-    found = (_SEPARATORS.sub("-", each.strip()).lower() for each in stated)
-    return tuple(dict.fromkeys(each for each in found if each))
+    return tuple(dict.fromkeys(filter(None, (canonicalize_name(each.strip()) for each in stated))))
 
 
 class FallbackSource(IndexSource):
@@ -120,15 +116,15 @@ class FallbackSource(IndexSource):
         @contextmanager
         def open_(byte_range: str | None) -> Iterator[Download]:
             headers = {"Accept-Encoding": "identity"} | ({"Range": byte_range} if byte_range else {})
-            try:
-                with self._session.stream("GET", url, auth=auth, headers=headers, redirects=True) as download:
-                    status = download.reply.status
-                    if status not in {200, 206, 416}:
-                        msg = f"{shown_url(url)} answers {status}"
-                        raise ServeError(msg, status=404 if status in {404, 410} else 502)
-                    yield download
-            except HttpError as error:
-                raise ServeError(error.message, hint=error.hint) from error
+            with (
+                troubles_of(""),
+                self._session.stream("GET", url, auth=auth, headers=headers, redirects=True) as download,
+            ):
+                status = download.reply.status
+                if status not in {200, 206, 416}:
+                    msg = f"{shown_url(url)} answers {status}"
+                    raise ServeError(msg, status=404 if status in {404, 410} else 502)
+                yield download
 
         return RemoteFile(scope=self._fallback.url, sha256=sha256, open=open_)
 
@@ -136,13 +132,9 @@ class FallbackSource(IndexSource):
         """Always ready: private packages can be served without it."""
 
     def _fetch(self, project: NormalizedName) -> ProjectPage | None:
-        url = self._fallback.page_url(project)
-        try:
-            reply = self._session.request(
-                "GET", url, auth=self._fallback.auth, headers={"Accept": ACCEPT}, redirects=True
-            )
-        except HttpError as error:
-            raise ServeError(error.message, hint=error.hint) from error
+        url, auth = self._fallback.page_url(project), self._fallback.auth
+        with troubles_of(""):
+            reply = self._session.request("GET", url, auth=auth, headers={"Accept": ACCEPT}, redirects=True)
         if reply.status == 404:
             return None
         if reply.status != 200:

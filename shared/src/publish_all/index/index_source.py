@@ -98,12 +98,13 @@ class IndexSource(Protocol):
 
 @contextmanager
 def troubles_of(name: str) -> Iterator[None]:
-    """An error of the source of this name as an answer of ours. A credential is the server's own."""
+    """An error of the source of this name, empty for a fallback, as an answer of ours. A credential is the server's own."""
     try:
         yield
     except (CredentialError, HttpError) as error:
         status = 404 if isinstance(error, RefusedError) and error.status == 404 else 502
-        raise ServeError(f"{name}: {error.message}", status=status, hint=error.hint) from error
+        said = f"{name}: {error.message}" if name else error.message
+        raise ServeError(said, status=status, hint=error.hint) from error
 
 
 def fetch_file(

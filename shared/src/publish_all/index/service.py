@@ -89,12 +89,8 @@ class IndexService:
         self._permitted: Recent[tuple[str, Visitor], bool] = Recent(_PERMISSIONS_KEPT, clock=clock)
         self._transfers = Transfers(cache)
         self._threads = anyio.CapacityLimiter(THREADS)
-        self._refusals: dict[str, None] = {}
-
-    @property
-    def refusals(self) -> tuple[str, ...]:
+        self.refusals: dict[str, None] = {}
         """Why pages and files were not given, in words, each once: the first few. Clients show none of them."""
-        return tuple(self._refusals)
 
     async def page(self, project: NormalizedName, visitor: Visitor) -> PageAnswer:
         """The page of a project: of the one place where its name is looked up."""
@@ -160,8 +156,8 @@ class IndexService:
 
     def _noted(self, refusal: ServeError) -> ServeError:
         self.counts["upstream error"] += refusal.status == 502
-        if len(self._refusals) < _REFUSALS_KEPT:
-            self._refusals[refusal.text] = None
+        if len(self.refusals) < _REFUSALS_KEPT:
+            self.refusals[refusal.text] = None
         return refusal
 
     async def _answer(self, name: str, visitor: Visitor, make: Callable[[Visitor], PageAnswer]) -> PageAnswer:

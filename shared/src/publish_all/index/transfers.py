@@ -15,7 +15,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -45,12 +45,6 @@ class NotKeptError(Exception):
     """The cache can't take this file."""
 
 
-class Closable(Protocol):
-    """A file, or anything else with a `close`."""
-
-    def close(self) -> None: ...
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Body:
     """Bytes to send. `pieces` yields them; `size` is their number, None if it is not known.
@@ -60,7 +54,7 @@ class Body:
 
     pieces: AsyncIterator[bytes]
     size: int | None
-    held: Closable
+    held: IO[bytes] | contextlib.ExitStack
     status: int = 200
     content_range: str | None = None
     on_disk: bool = False

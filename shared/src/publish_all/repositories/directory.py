@@ -51,8 +51,6 @@ from publish_all.repositories.repository import (
     ReleaseOutcome,
     Removal,
     UploadOutcome,
-    failed_commit,
-    failed_upload,
     no_progress,
 )
 from publish_all.results import FileState
@@ -134,7 +132,7 @@ class DirectoryRepository:
                         replace_open(part, target)
                         sync_folder(target.parent)
         except RepositoryError as error:
-            return failed_upload(error)
+            return UploadOutcome.failed(error)
         finally:
             # Already removed if everything worked, and not removable if the folder is gone.
             with suppress(OSError):
@@ -156,7 +154,7 @@ class DirectoryRepository:
             with self._explained(), self._locked():
                 listed, findings = self._write_pages(release.project)
         except RepositoryError as error:
-            return failed_commit(error)
+            return ReleaseOutcome.failed(error)
         complete = all(self._target(each).name in listed for each in release.distributions)
         return ReleaseOutcome(complete=complete, findings=findings)
 

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from packaging.utils import NormalizedName
 
 from publish_all import diagnoses as known
-from publish_all._http import BearerAuth, Body, Download, Reply, Session, next_link
+from publish_all._http import BearerAuth, Body, Download, Headers, Reply, Session, next_link
 from publish_all._http_errors import HttpError
 from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url
@@ -124,9 +124,7 @@ class GitHubApi:
 
     # --- requests
 
-    def _request(
-        self, method: str, url: str, *, body: Body | None = None, headers: Mapping[str, str] | None = None
-    ) -> Reply:
+    def _request(self, method: str, url: str, *, body: Body | None = None, headers: Headers = None) -> Reply:
         rest = self._silent_until - self.clock()
         if rest > 0:  # GitHub bans clients that continue to send requests
             raise self._limit(429, rest, "its rate limit has not ended yet")

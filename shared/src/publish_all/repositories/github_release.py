@@ -46,8 +46,6 @@ from publish_all.repositories.repository import (
     ReleaseOutcome,
     Removal,
     UploadOutcome,
-    failed_commit,
-    failed_upload,
     filled_url,
     no_progress,
 )
@@ -358,7 +356,7 @@ class GitHubReleaseRepository:
                 state = self._send(self._opened(distribution.version), distribution, progress)
             except (CredentialError, HttpError, FileChangedError) as error:
                 self._forget()
-                outcome = failed_upload(error)
+                outcome = UploadOutcome.failed(error)
                 answered = isinstance(error, RefusedError) and error.status < 500
                 not_sent = isinstance(error, HttpError) and error.failure is Failure.REFUSED
                 if error.retryable and not answered and not not_sent:
@@ -436,7 +434,7 @@ class GitHubReleaseRepository:
                 return self._publish(release)
             except (CredentialError, HttpError) as error:
                 self._forget()
-                return failed_commit(error)
+                return ReleaseOutcome.failed(error)
 
     def _publish(self, release: Release) -> ReleaseOutcome:
         version = release.version

@@ -48,7 +48,6 @@ from publish_all.repositories.repository import (
     ReleaseOutcome,
     Removal,
     UploadOutcome,
-    failed_upload,
     filled_url,
     no_progress,
 )
@@ -215,9 +214,9 @@ class LegacyRepository:
                 if renewed is not None and renewed.secret != credential.secret:
                     outcome = self._upload(attempt._replace(credential=renewed), attestations, progress)
         except SigningError as error:
-            return replace(failed_upload(error), findings=(self.attester.impossible(error),))
+            return replace(UploadOutcome.failed(error), findings=(self.attester.impossible(error),))
         except (CredentialError, CheckError, FileChangedError) as error:
-            return failed_upload(error)
+            return UploadOutcome.failed(error)
         except HttpError as error:
             return lost(error, attempt, body_sent=False)
         return outcome

@@ -47,8 +47,6 @@ from publish_all.repositories.repository import (
     ReleaseOutcome,
     Removal,
     UploadOutcome,
-    failed_commit,
-    failed_upload,
     filled_url,
     in_parallel,
     no_progress,
@@ -160,7 +158,7 @@ class OciRepository:
             entry = self._push(self.package(distribution.project), distribution, progress)
         except (CredentialError, HttpError, FileChangedError) as error:
             self._blobs.clear()  # ask the registry again; sent blobs are found by their digest
-            return failed_upload(error)
+            return UploadOutcome.failed(error)
         self._entries[_key(distribution)] = entry
         return UploadOutcome(status=FileState.UPLOADED, url=self._page(distribution.project))
 
@@ -187,7 +185,7 @@ class OciRepository:
 
     def _push_blob(self, package: OciPackage, digest: str, body: FileBody | bytes) -> None:
         """Send a blob once, although several files may have it: a wheel and its sdist have the same metadata."""
-        key = package.asked.repository, digest
+        key = package.repository, digest
         if key not in self._blobs:
             package.push_blob(digest, body)
             self._blobs.add(key)
@@ -259,7 +257,7 @@ class OciRepository:
                 return self.list_files(pushed)
             self.receipt.add(pushed)
         except (CredentialError, HttpError) as error:
-            return failed_commit(error)
+            return ReleaseOutcome.failed(error)
         message = f"{release} is pushed to {self.name}, but not listed yet"
         hint = (
             f"List it together with the files of other jobs: `publish-all finalize -r {self.name} RECEIPTS`"
@@ -316,7 +314,7 @@ class OciRepository:
                         return ReleaseOutcome(complete=False, findings=error.findings, retryable=True)
                     message = f"{self.name} no longer has {', '.join(gone)} of {release}."
                     hint = "Publish all files of the release again, in one run."
-                    finding = known.PART_MISSING.found(message, where=package.asked.where, hint=hint)
+                    finding = known.PART_MISSING.found(message, where=package.where, hint=hint)
                     return ReleaseOutcome(complete=False, findings=(finding,))
                 if not error.retryable:
                     raise
@@ -329,7 +327,7 @@ class OciRepository:
                 current = package.index(tag)
         finding = known.INDEX_CONTENDED.found(
             f"Other jobs changed the index of {release} {ROUNDS} times.",
-            where=f"{package.asked.where}:{tag}",
+            where=f"{package.where}:{tag}",
         )
         return ReleaseOutcome(complete=False, findings=(finding,), retryable=True)
 
@@ -347,7 +345,7 @@ class OciRepository:
             return ()
         message = f"{self.name} already has another file {files} of {release}."
         hint = "Release a new version. Nothing was overwritten."
-        return (known.OTHER_BYTES.found(message, where=package.asked.where, hint=hint),)
+        return (known.OTHER_BYTES.found(message, where=package.where, hint=hint),)
 
     # --- download
 
@@ -398,7 +396,7 @@ class OciRepository:
             before = seen
             self.sleep(SETTLED)
         message = f"The index of {project} {version} is written by others again and again."
-        raise as_error(known.INDEX_CONTENDED.found(message, where=package.asked.where))
+        raise as_error(known.INDEX_CONTENDED.found(message, where=package.where))
 
     def deletion(self, project: NormalizedName, version: Version) -> tuple[Removal, ...]:
         """The index first, so that it never lists deleted files; before it signatures, which are tagged by its digest.

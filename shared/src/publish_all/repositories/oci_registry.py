@@ -26,6 +26,7 @@ from publish_all._http import (
     Body,
     Challenge,
     Download,
+    Headers,
     Reply,
     Session,
     challenges,
@@ -46,7 +47,6 @@ from publish_all.repositories.replies import (
     WhoAsks,
     broken,
     fine_grained,
-    part_gone,
     refusal,
 )
 from publish_all.repositories.repository import in_parallel
@@ -113,8 +113,8 @@ class OciRegistry:
     name: str = ""
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
-    _wanted: Challenge | None = None
-    _tokens: dict[tuple[Login | None, str], _Token] = field(default_factory=dict, repr=False)
+    wanted: Challenge | None = None
+    tokens: dict[tuple[Login | None, str], _Token] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -123,16 +123,15 @@ class OciRegistry:
     def package(self, project: NormalizedName, *, login: WhoAsks, write: bool = False) -> OciPackage:
         """The packages of a project, in the name of a user, to read or to write as well."""
         repository = self.place.repository(project)
-        asked = Asked(self.url, repository, login, write=write, name=self.name)
-        return OciPackage(self, project, asked)
+        return OciPackage(
+            self.url, repository, login, write=write, name=self.name, server=self, project=project
+        )
 
     def projects(self, login: WhoAsks = None) -> tuple[NormalizedName, ...]:
         """All projects here, if the registry lists them. Many registries, such as GitHub's, refuse."""
-        pages = self.pages(f"{self.url}/v2/_catalog?n=1000", Asked(self.url, who=login))
+        pages = _Requests(self.url, who=login, server=self).pages(f"{self.url}/v2/_catalog?n=1000")
         names = (self.place.project(name) for page in pages for name in _texts(page.get("repositories")))
         return tuple(sorted({each for each in names if each is not None}))
-
-    # --- authentication
 
     def knock(self) -> Challenge:
         """Ask the registry for its authentication now. Raises `HttpError` unless a registry answers."""
@@ -142,141 +141,142 @@ class OciRegistry:
             raise refusal(reply, Asked(self.url), now=self.clock())
         if found is None:
             raise _no_registry(reply, self.url)
-        self._wanted = self._wanted or found
-        return self._wanted
+        self.wanted = self.wanted or found
+        return self.wanted
 
-    def _challenge(self) -> Challenge:
+    def challenge(self) -> Challenge:
         """The authentication of the registry: `scheme` is empty (none), `basic` or `bearer`. Requested once."""
-        return self._wanted or self.knock()
+        return self.wanted or self.knock()
 
-    def _auth(self, url: str, asked: Asked) -> Auth | None:
+    def pause(self, attempt: int, asked_for: float | None) -> None:
+        """Wait before the next attempt."""
+        chance = 0.5 + secrets.randbelow(1000) / 2000
+        self.sleep(min(LONGEST_WAIT, max(asked_for or 0.0, chance * 0.1 * 2.0**attempt)))
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class _Requests(Asked):
+    """Requests to a registry in the name of one user. All methods raise `HttpError`, and `CredentialError` for who asks."""
+
+    server: OciRegistry
+
+    # --- authentication
+
+    def _auth(self, url: str) -> Auth | None:
         """The header for a request. Nothing is shown to another host: upload addresses may be there, which hold
         their own right. Raises `UnauthorizedError` if the token server refuses.
         """
-        if origin(url) != origin(self.url):
+        if origin(url) != origin(self.registry):
             return None
-        challenge = self._challenge()
+        challenge = self.server.challenge()
         if challenge.scheme == "bearer":
-            return BearerAuth(secret=self._token(challenge, asked))
-        login = asked.identify() if challenge.scheme == "basic" else None
+            return BearerAuth(secret=self._token(challenge))
+        login = self.identify() if challenge.scheme == "basic" else None
         return login.auth if login is not None else None
 
-    def _learn(self, reply: Reply, asked: Asked, sent: Auth | None) -> bool:
+    def _learn(self, reply: Reply, sent: Auth | None) -> bool:
         """Whether to repeat a request: the token is stale, or the registry requires another kind of authentication.
 
         `/v2/` may be public although everything below requires a login.
         """
         if reply.status != 401:
             return False
-        stale = self._tokens.pop((asked.login, _scope(asked)), None) is not None
+        stale = self.server.tokens.pop((self.login, self._scope), None) is not None
         found = _challenge_of(reply)
-        changed = found is not None and found.scheme not in {"", self._challenge().scheme}
+        changed = found is not None and found.scheme not in {"", self.server.challenge().scheme}
         if changed:
-            self._wanted = found
-        scheme = self._challenge().scheme
-        can_say = scheme == "bearer" or (scheme == "basic" and asked.identify() is not None)
+            self.server.wanted = found
+        scheme = self.server.challenge().scheme
+        can_say = scheme == "bearer" or (scheme == "basic" and self.identify() is not None)
         return stale or (can_say and (changed or sent is None))
 
-    def _token(self, challenge: Challenge, asked: Asked) -> Secret:
-        asked.identify()
-        if len(self._tokens) > TOKENS_KEPT:
-            self._tokens.clear()
-        kept = self._tokens.setdefault((asked.login, _scope(asked)), _Token())
+    def _token(self, challenge: Challenge) -> Secret:
+        self.identify()
+        tokens, clock = self.server.tokens, self.server.clock
+        if len(tokens) > TOKENS_KEPT:
+            tokens.clear()
+        kept = tokens.setdefault((self.login, self._scope), _Token())
         with kept.lock:
-            if kept.secret is None or kept.until <= self.clock():
-                kept.secret, kept.until = self._fetch_token(challenge.parameters, asked)
+            if kept.secret is None or kept.until <= clock():
+                kept.secret, kept.until = self._fetch_token(challenge.parameters)
             return kept.secret
 
-    def _fetch_token(self, stated: Mapping[str, str], asked: Asked) -> tuple[Secret, float]:
+    def _fetch_token(self, stated: Mapping[str, str]) -> tuple[Secret, float]:
         """A token, and until when it is good. With an identity token, as Azure's registries give to `docker login`, by
         https://distribution.github.io/distribution/spec/auth/oauth/
         """
-        realm = stated["realm"]
-        beforehand = fine_grained(asked)
+        realm, session, login = stated["realm"], self.server.session, self.login
+        beforehand = fine_grained(self)
         if beforehand is not None:
             raise UnauthorizedError(beforehand, status=403)
-        if asked.login is not None:
-            _ensure_its_own(asked, realm)
+        if login is not None:
+            _ensure_its_own(self, realm)
         # The scope of a challenge may be a placeholder, as GitHub's is, so we send our own.
         service = [("service", stated["service"])] if stated.get("service") else []
-        wanted = [*service, ("scope", _scope(asked))]
-        began = self.clock()
-        if asked.login is not None and asked.login.username == IDENTITY_USER:
+        wanted = [*service, ("scope", self._scope)]
+        began = self.server.clock()
+        if login is not None and login.username == IDENTITY_USER:
             form = [("grant_type", "refresh_token"), ("client_id", "publish-all"), *wanted]
-            reply = self.session.request(
-                "POST",
-                realm,
-                headers={"Content-Type": "application/x-www-form-urlencoded"},
-                body=urlencode([*form, ("refresh_token", asked.login.secret.reveal())]).encode(),
-            )
+            body = urlencode([*form, ("refresh_token", login.secret.reveal())]).encode()
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            reply = session.request("POST", realm, headers=headers, body=body)
         else:
             parts = urlsplit(realm)
             query = urlencode([*parse_qsl(parts.query), *wanted], safe=":/,")
-            auth = asked.login.auth if asked.login is not None else None
-            reply = self.session.request("GET", urlunsplit(parts._replace(query=query)), auth=auth)
+            auth = login.auth if login is not None else None
+            reply = session.request("GET", urlunsplit(parts._replace(query=query)), auth=auth)
         if reply.status != 200:
-            raise refusal(reply, asked, now=self.clock())
+            raise self._refusal(reply)
         value = _object(reply) or {}
         token = value.get("token") or value.get("access_token")
         if not isinstance(token, str) or not token:
-            raise _no_registry(reply, self.url)
+            raise _no_registry(reply, self.registry)
         lifetime = seconds(value.get("expires_in")) or DEFAULT_LIFETIME
         # Renewed a little early, because requests take time.
         return Secret(token), began + lifetime - min(10.0, lifetime / 5)
 
+    @property
+    def _scope(self) -> str:
+        if self.repository is None:
+            return "registry:catalog:*"
+        actions = ",".join(("pull", *(["push"] if self.write else []), *(["delete"] if self.delete else [])))
+        return f"repository:{self.repository}:{actions}"
+
+    def _refusal(self, reply: Reply) -> RefusedError | UnauthorizedError:
+        return refusal(reply, self, now=self.server.clock())
+
     # --- requests
 
     def ask(
-        self,
-        method: str,
-        url: str,
-        asked: Asked,
-        *,
-        headers: Mapping[str, str] | None = None,
-        allowed: Iterable[int] = (200, 404),
+        self, method: str, url: str, *, headers: Headers = None, allowed: Iterable[int] = (200, 404)
     ) -> Reply:
-        """A read-only request, repeated after temporary errors. Raises `HttpError`."""
+        """A read-only request, repeated after temporary errors."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                reply = self.send(method, url, asked, headers=headers)
+                reply = self.send(method, url, headers=headers)
                 if reply.status in allowed:
                     return reply
-                raise refusal(reply, asked, now=self.clock())
+                raise self._refusal(reply)
             except HttpError as error:
                 if not error.retryable or attempt == ATTEMPTS:
                     raise
-                self.pause(attempt, error.retry_after)
+                self.server.pause(attempt, error.retry_after)
         raise AssertionError
 
-    def change(
-        self,
-        method: str,
-        url: str,
-        asked: Asked,
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: Body | None = None,
-    ) -> Reply:
-        """One request that writes. Raises `HttpError`."""
-        reply = self.send(method, url, asked, headers=headers, body=body)
+    def change(self, method: str, url: str, *, headers: Headers = None, body: Body | None = None) -> Reply:
+        """One request that writes."""
+        reply = self.send(method, url, headers=headers, body=body)
         if not 200 <= reply.status < 300:
-            raise refusal(reply, asked, now=self.clock())
+            raise self._refusal(reply)
         return reply
 
     def send(
-        self,
-        method: str,
-        url: str,
-        asked: Asked,
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: Body | None = None,
-        again: bool = True,
+        self, method: str, url: str, *, headers: Headers = None, body: Body | None = None, again: bool = True
     ) -> Reply:
         """One request; with `again` once more with a new token if the registry does not accept the old one."""
         for last in (False, True) if again else (True,):
-            auth = self._auth(url, asked)
-            reply = self.session.request(
+            auth = self._auth(url)
+            reply = self.server.session.request(
                 method,
                 url,
                 auth=auth,
@@ -285,64 +285,59 @@ class OciRegistry:
                 redirects=method in {"GET", "HEAD"},
                 limit=MANIFEST_LIMIT,
             )
-            if last or not self._learn(reply, asked, auth):
+            if last or not self._learn(reply, auth):
                 return reply
         raise AssertionError
 
     @contextmanager
-    def stream(self, url: str, asked: Asked, headers: Mapping[str, str]) -> Iterator[Download]:
+    def stream(self, url: str, headers: Mapping[str, str]) -> Iterator[Download]:
         """A body to be read piece by piece. Raises `RefusedError` for anything but 200, 206, 304 and 416."""
         for last in (False, True):
-            auth = self._auth(url, asked)
-            with self.session.stream("GET", url, auth=auth, headers=headers, redirects=True) as download:
+            auth = self._auth(url)
+            with self.server.session.stream(
+                "GET", url, auth=auth, headers=headers, redirects=True
+            ) as download:
                 if download.reply.status in {200, 206, 304, 416}:
                     yield download
                     return
                 reply = replace(download.reply, body=next(download.chunks, b""))
-            if last or not self._learn(reply, asked, auth):
-                raise refusal(reply, asked, now=self.clock())
+            if last or not self._learn(reply, auth):
+                raise self._refusal(reply)
 
-    def pages(self, url: str, asked: Asked) -> Iterator[Mapping[str, Any]]:
+    def pages(self, url: str) -> Iterator[Mapping[str, Any]]:
         """The pages of a list, by its `Link` headers. A missing list has no pages."""
         seen = set[str]()
         following: str | None = url
         while following is not None and following not in seen and len(seen) < _MOST_PAGES:
             seen.add(following)
-            reply = self.ask("GET", following, asked)
+            reply = self.ask("GET", following)
             if reply.status == 404:
                 return
             value = _object(reply)
             if value is None:
-                raise _no_registry(reply, self.url)
+                raise _no_registry(reply, self.registry)
             yield value
             link = next_link(reply.headers.get("Link", ""))
             following = joined(following, link) if link is not None else None
-            if following is not None and origin(following) != origin(self.url):
+            if following is not None and origin(following) != origin(self.registry):
                 return
 
-    def pause(self, attempt: int, asked_for: float | None) -> None:
-        """Wait before the next attempt."""
-        chance = 0.5 + secrets.randbelow(1000) / 2000
-        self.sleep(min(LONGEST_WAIT, max(asked_for or 0.0, chance * 0.1 * 2.0**attempt)))
 
+@dataclass(kw_only=True, eq=False, repr=False)
+class OciPackage(_Requests):
+    """The packages of one project in the name of one user."""
 
-@dataclass(eq=False, repr=False)
-class OciPackage:
-    """The packages of one project in the name of one user. All methods raise `HttpError`, and `CredentialError` for who asks."""
-
-    registry: OciRegistry
     project: NormalizedName
-    asked: Asked
 
     @property
     def _base(self) -> str:
-        return f"{self.registry.url}/v2/{quote(self.asked.repository or '')}"
+        return f"{self.registry}/v2/{quote(self.repository or '')}"
 
     # --- tags and manifests
 
     def tags(self) -> tuple[str, ...]:
         """All tags, in the registry's order; none if the repository does not exist."""
-        pages = self.registry.pages(f"{self._base}/tags/list?n=1000", self.asked)
+        pages = self.pages(f"{self._base}/tags/list?n=1000")
         tags = (tag for page in pages for tag in _texts(page.get("tags")) if len(tag) <= layout.TAG_LENGTH)
         return tuple(dict.fromkeys(islice(tags, _MOST_TAGS)))
 
@@ -352,35 +347,32 @@ class OciPackage:
         `unless` is a known digest: if the tag still has it, no content is sent.
         """
         headers = {"Accept": layout.ACCEPT} | ({"If-None-Match": f'"{unless}"'} if unless else {})
-        reply = self.registry.ask(
-            "GET", self._manifest_url(reference), self.asked, headers=headers, allowed=(200, 304, 404)
-        )
+        reply = self.ask("GET", self._manifest_url(reference), headers=headers, allowed=(200, 304, 404))
         if reply.status == 304:
             return Manifest(unless or "", b"")
         if reply.status == 404:
             return None
         digest = layout.digest_of(reply.body)
         if layout.is_digest(reference) and reference != digest:
-            message = f"The content that {self.asked.where} sends for {reference} does not match its digest."
-            finding = known.REGISTRY_DIGEST_MISMATCH.found(message, where=self.asked.where)
+            message = f"The content that {self.where} sends for {reference} does not match its digest."
+            finding = known.REGISTRY_DIGEST_MISMATCH.found(message, where=self.where)
             raise RefusedError(finding, status=200, failure=Failure.DROPPED)
         return Manifest(digest, reply.body)
 
     def has_manifest(self, digest: str) -> bool:
-        url = self._manifest_url(digest)
-        return self.registry.ask("HEAD", url, self.asked, headers={"Accept": layout.ACCEPT}).status == 200
+        return self.ask("HEAD", self._manifest_url(digest), headers={"Accept": layout.ACCEPT}).status == 200
 
     def put_manifest(self, reference: str, content: bytes, media_type: str) -> None:
         """One attempt to put a manifest, by its digest or under a tag."""
         headers = {"Content-Type": media_type}
-        self.registry.change("PUT", self._manifest_url(reference), self.asked, headers=headers, body=content)
+        self.change("PUT", self._manifest_url(reference), headers=headers, body=content)
 
     def delete_manifest(self, digest: str, tag: str = "") -> None:
         """Delete a manifest, and before it its tag, which some registries require and others refuse. A missing manifest is not an error."""
-        asked = replace(self.asked, delete=True)
+        deleting = replace(self, delete=True)
         for reference in filter(None, (tag, digest)):
             try:
-                self.registry.change("DELETE", self._manifest_url(reference), asked)
+                deleting.change("DELETE", self._manifest_url(reference))
             except RefusedError as error:
                 if reference == digest and error.status != 404:
                     raise
@@ -391,7 +383,7 @@ class OciPackage:
     # --- blobs
 
     def has_blob(self, digest: str) -> bool:
-        return self.registry.ask("HEAD", f"{self._base}/blobs/{digest}", self.asked).status == 200
+        return self.ask("HEAD", f"{self._base}/blobs/{digest}").status == 200
 
     def push_blob(self, digest: str, body: Body) -> bool:
         """Send a blob if it does not exist; False if it exists. One attempt; in one piece, as GitHub requires."""
@@ -404,7 +396,7 @@ class OciPackage:
         # The rest of the query may be signed, so it is sent back byte for byte.
         url = f"{place}{'&' if '?' in place else '?'}digest={digest}"
         try:
-            self.registry.change("PUT", url, self.asked, headers=headers, body=body)
+            self.change("PUT", url, headers=headers, body=body)
         except RefusedError as error:
             # docker-registry also gives this answer to the slower of two clients that send the same blob at the same time.
             if error.code != "DIGEST_INVALID" or not self.has_blob(digest):
@@ -418,7 +410,7 @@ class OciPackage:
         if place is not None:
             # That giving up is not supported, as by GitHub, or not allowed with this scope, does no harm:
             # the upload ends by itself.
-            self.registry.send("DELETE", place, self.asked, again=False)
+            self.send("DELETE", place, again=False)
 
     @contextmanager
     def blob(self, digest: str, *, byte_range: str | None = None) -> Iterator[Download]:
@@ -429,22 +421,26 @@ class OciPackage:
         # Encoded, its length and ranges would be those of something else.
         headers = {"Accept-Encoding": "identity"} | ({"Range": byte_range} if byte_range else {})
         try:
-            with self.registry.stream(f"{self._base}/blobs/{digest}", self.asked, headers) as download:
+            with self.stream(f"{self._base}/blobs/{digest}", headers) as download:
                 yield download
         except RefusedError as error:
-            raise part_gone(error, self.asked, digest) from error
+            if error.status != 404 or error.code == "NAME_UNKNOWN":
+                raise
+            message = f"{self.where} lists a file, but its part {digest} no longer exists."
+            finding = known.PART_MISSING.found(message, where=self.where)
+            raise RefusedError(finding, status=404, code=error.code) from error
 
     def _begin(self) -> str | None:
         """Begin an upload; where its bytes go, None where the registry wants none."""
         url = f"{self._base}/blobs/uploads/"
-        reply = self.registry.change("POST", url, self.asked)
+        reply = self.change("POST", url)
         if reply.status == 201:
             return None
         whole = joined(url, reply.headers.get("Location", ""))
         if whole is None:
-            raise _no_registry(reply, self.asked.where)
+            raise _no_registry(reply, self.where)
         place = urldefrag(whole).url
-        stated, own = urlsplit(place), urlsplit(self.registry.url)
+        stated, own = urlsplit(place), urlsplit(self.registry)
         if stated.hostname == own.hostname and own.scheme == "https":
             # Behind a proxy some registries take themselves for http.
             place = urlunsplit(stated._replace(scheme=own.scheme, netloc=own.netloc))
@@ -461,7 +457,7 @@ class OciPackage:
         try:
             return layout.parse_index(found.content) if found is not None else None
         except layout.LayoutError as error:
-            where = f"{self.asked.where}:{tag}"
+            where = f"{self.where}:{tag}"
             message = f"{where} {error}: it is not a Python package."
             raise broken(Diagnosis("PA621").found(message, where=where)) from error
 
@@ -578,13 +574,6 @@ def _challenge_of(reply: Reply) -> Challenge | None:
         if each.scheme == "bearer" and joined(each.parameters.get("realm", ""), ""):
             return each
     return next((each for each in stated if each.scheme == "basic"), None)
-
-
-def _scope(asked: Asked) -> str:
-    if asked.repository is None:
-        return "registry:catalog:*"
-    actions = ",".join(("pull", *(["push"] if asked.write else []), *(["delete"] if asked.delete else [])))
-    return f"repository:{asked.repository}:{actions}"
 
 
 def _ensure_its_own(asked: Asked, realm: str) -> None:

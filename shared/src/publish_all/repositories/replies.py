@@ -87,20 +87,16 @@ _KNOWN = (
     (r"^409 .*(namespace|reserved prefix)", known.NAME_NOT_ALLOWED),
 )
 
-_BY_STATUS = {
-    401: known.CREDENTIAL_REFUSED,
-    403: known.NOT_ALLOWED,
-    404: known.NO_UPLOAD_API,
-    405: known.NO_UPLOAD_API,
-    408: known.SERVER_BUSY,
-    409: known.MAYBE_OTHER_BYTES,
-    410: known.NO_UPLOAD_API,
-    413: known.TOO_LARGE,
-    425: known.SERVER_BUSY,
-    429: known.SERVER_BUSY,
-    501: known.NO_UPLOAD_API,
-}
-"""What a status means by itself, for servers and texts that we don't know."""
+# What a status means by itself, for servers and texts that we don't know.
+_BY_STATUS = (
+    (r"401", known.CREDENTIAL_REFUSED),
+    (r"403", known.NOT_ALLOWED),
+    (r"404|405|410|501", known.NO_UPLOAD_API),
+    (r"408|425|429", known.SERVER_BUSY),
+    (r"409", known.MAYBE_OTHER_BYTES),
+    (r"413", known.TOO_LARGE),
+    (r"", known.REFUSED),
+)
 
 _OUTCOMES = {
     known.CREDENTIAL_MISSING: FileState.UNAUTHORIZED,
@@ -165,7 +161,7 @@ def classify(reply: Reply, attempt: Attempt, *, now: float) -> UploadOutcome:
         return attempt.outcome(FileState.UNCLEAR, known.ANSWER_LOST, message)
     if status >= 500:
         return _server_error(reply, numbered, attempt, wait)
-    diagnosis = diagnosis_of(f"{status} {said}") or _BY_STATUS.get(status, known.REFUSED)
+    diagnosis = diagnosis_of(f"{status} {said}") or _meaning(f"{status}", _BY_STATUS)
     if diagnosis is known.MAYBE_OTHER_BYTES and (decided := _by_digest(said, attempt)):
         return decided
     if diagnosis is known.TOO_MANY_PROJECTS:
@@ -246,7 +242,7 @@ def _by_digest(said: str, attempt: Attempt) -> UploadOutcome | None:
 def _server_error(reply: Reply, numbered: str, attempt: Attempt, wait: float | None) -> UploadOutcome:
     """A gateway answers so, too, for a server that was merely slow, and has stored the file."""
     if not reply.retryable:
-        return _refused(_BY_STATUS.get(reply.status, known.REFUSED), numbered, attempt)
+        return _refused(_meaning(f"{reply.status}", _BY_STATUS), numbered, attempt)
     unclear = reply.status != 503
     message = (
         f"{attempt.repository} {'refuses' if unclear else 'cannot accept'} {attempt.subject}: {numbered}"
@@ -298,7 +294,7 @@ class Login(NamedTuple):
 
     username: str
     secret: Secret
-    origin: str = ""
+    origin: str = "the request"
 
     @property
     def auth(self) -> BasicAuth:
@@ -343,9 +339,6 @@ class Asked:
     @property
     def where(self) -> str:
         return f"{shown_url(self.registry)}/{self.repository or ''}"
-
-    def token_is(self, beginning: str) -> bool:
-        return self.login is not None and self.login.secret.reveal().startswith(beginning)
 
 
 class RefusedError(HttpError):
@@ -412,19 +405,11 @@ def refusal(reply: Reply, asked: Asked, *, now: float) -> RefusedError | Unautho
 
 def fine_grained(asked: Asked) -> Finding | None:
     """The problem of a fine-grained token, which GitHub's registry never accepts; known without a request."""
-    if not asked.is_github or not asked.token_is("github_pat_"):
+    login = asked.login
+    if login is None or not asked.is_github or not login.secret.reveal().startswith("github_pat_"):
         return None
     message = "GitHub Packages does not accept fine-grained personal access tokens, and the credential is one"
-    return Diagnosis("PA601").found(f"{message}: {_origin(asked)}.", where=asked.where)
-
-
-def part_gone(error: RefusedError, asked: Asked, digest: str) -> RefusedError:
-    """The error where the registry has not got a blob that it lists. An unknown repository stays what it is."""
-    if error.status != 404 or error.code == "NAME_UNKNOWN":
-        return error
-    message = f"{asked.where} lists a file, but its part {digest} no longer exists."
-    finding = known.PART_MISSING.found(message, where=asked.where)
-    return RefusedError(finding, status=error.status, code=error.code)
+    return Diagnosis("PA601").found(f"{message}: {login.origin}.", where=asked.where)
 
 
 def _code(body: bytes) -> str:
@@ -487,16 +472,14 @@ def _forbidden(status: int, text: str, asked: Asked) -> Finding:
         diagnosis = _meaning(text, _ANSWERS_OF_GITHUB)
         if diagnosis is known.OWNER_UNKNOWN and not asked.write:
             diagnosis = known.READ_NOT_ALLOWED
-        elif diagnosis is known.REGISTRY_CREDENTIAL_REFUSED and asked.token_is("ghs_"):
+        elif diagnosis is known.REGISTRY_CREDENTIAL_REFUSED and asked.login.secret.reveal().startswith(
+            "ghs_"
+        ):
             diagnosis = Diagnosis("PA602")
         elif diagnosis in {known.REGISTRY_CREDENTIAL_REFUSED, known.PACKAGES_PERMISSION} and asked.write:
             hint = GIVE_GITHUB_CREDENTIAL
-    message = f"{asked.where} refuses the user {asked.login.username} with the credential from {_origin(asked)}: {said}"
+    message = f"{asked.where} refuses the user {asked.login.username} with the credential from {asked.login.origin}: {said}"
     return diagnosis.found(message, where=asked.where, hint=hint)
-
-
-def _origin(asked: Asked) -> str:
-    return (asked.login.origin if asked.login is not None else "") or "the request"
 
 
 _DELETES_OFF = (

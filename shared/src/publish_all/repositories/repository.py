@@ -68,6 +68,15 @@ class UploadOutcome:
     retry_after: float | None = None
     url: str | None = None
 
+    @classmethod
+    def failed(cls, error: PublishAllError) -> UploadOutcome:
+        """An error as the value of an attempt in which nothing was stored."""
+        status = FileState.FAILED if error.retryable else FileState.REFUSED
+        if isinstance(error, CredentialError):
+            status = FileState.UNAUTHORIZED
+        findings = findings_of(error, UPLOAD_FAILED)
+        return cls(status=status, findings=findings, retry_after=error.retry_after)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReleaseOutcome:
@@ -77,20 +86,11 @@ class ReleaseOutcome:
     findings: tuple[Finding, ...] = ()
     retryable: bool = False
 
-
-def failed_upload(error: PublishAllError) -> UploadOutcome:
-    """An error as the value of an attempt in which nothing was stored."""
-    status = FileState.FAILED if error.retryable else FileState.REFUSED
-    if isinstance(error, CredentialError):
-        status = FileState.UNAUTHORIZED
-    findings = findings_of(error, UPLOAD_FAILED)
-    return UploadOutcome(status=status, findings=findings, retry_after=error.retry_after)
-
-
-def failed_commit(error: PublishAllError) -> ReleaseOutcome:
-    """An error as the value of `commit`."""
-    findings = findings_of(error, UPLOAD_FAILED)
-    return ReleaseOutcome(complete=False, findings=findings, retryable=error.retryable)
+    @classmethod
+    def failed(cls, error: PublishAllError) -> ReleaseOutcome:
+        """An error as the value of `commit`."""
+        findings = findings_of(error, UPLOAD_FAILED)
+        return cls(complete=False, findings=findings, retryable=error.retryable)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,7 @@ from publish_all.diagnoses import STILL_PROPAGATING, Diagnosis
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import PublishAllError
 from publish_all.findings import Finding
-from publish_all.repositories.repository import Look, ReleaseOutcome, Repository, failed_commit
+from publish_all.repositories.repository import Look, ReleaseOutcome, Repository
 from publish_all.results import FileReport, FileState, PublishReport, ReleaseReport, RepositoryReport
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Schedule
@@ -70,14 +70,6 @@ def execute(
     began = clock.now()
     # Looks at the index and commits don't take the place of uploads.
     workers = Workers(2 * jobs, listener=listener, cancellation=cancellation, clock=clock)
-    run_of = partial(
-        _RepositoryRun,
-        workers=workers,
-        jobs=jobs,
-        journal=journal,
-        seconds=verify,
-        skip_existing=skip_existing,
-    )
     stopped = {*preflight.stopped}
     # All files of the plan, so that a later run knows the rest.
     for each in preflight.repositories:
@@ -88,7 +80,15 @@ def execute(
     stopped_by: str | None = None
     try:
         for each in preflight.repositories:
-            run = run_of(asked=each, stopped={*stopped})
+            run = _RepositoryRun(
+                asked=each,
+                workers=workers,
+                jobs=jobs,
+                journal=journal,
+                seconds=verify,
+                skip_existing=skip_existing,
+                stopped={*stopped},
+            )
             members = each.plan.members
             if cancellation.stopping or stopped_by is not None or (stopped and members <= stopped):
                 reports.append(run.report(started=False))
@@ -135,12 +135,10 @@ class _RepositoryRun:
     skip_existing: bool
     stopped: set[str | None]
     journal_is_broken: bool = False
-    # Releases that the index does not list yet, and its last answer about their files.
+    # Releases that the index does not list yet, and its last answer about their files, by filename.
     unseen: dict[str, Release] = field(default_factory=dict)
-    said: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
+    looks: dict[str, Look] = field(default_factory=dict)
     remarks: dict[Finding, None] = field(default_factory=dict)
-    # Files that the index will not list, however long we wait.
-    lost: set[str] = field(default_factory=set)
     # The pause before the next look at the index, in seconds.
     pause: float = _FIRST_PAUSE
     verifies: bool = False
@@ -340,11 +338,10 @@ class _RepositoryRun:
             different = different or seen is FileState.DIFFERENT
             if seen is FileState.PROPAGATING:
                 missing.append(each.filename)
-        self.said |= dict.fromkeys(missing, look.findings)
+        self.looks |= dict.fromkeys(missing, look)
         if not missing:
             self.remarks |= dict.fromkeys(look.findings)
         if not missing or look.final:
-            self.lost |= {*missing}
             del self.unseen[str(release)]
         if release.member is not None and (different or (missing and look.final)):
             self.stopped.add(release.member)
@@ -418,11 +415,11 @@ class _RepositoryRun:
         if visibility is FileState.DIFFERENT:
             message = f"the index of {name} lists {filename} with another sha256 than the one uploaded"
             return (Diagnosis("PA484").found(message, where=where),)
-        said = self.said.get(filename, ())
-        if filename in self.lost:
-            return said
+        look = self.looks[filename]
+        if look.final:
+            return look.findings
         message = f"{name} accepted {filename}, but its index does not list it yet"
-        return (STILL_PROPAGATING.found(message, where=where), *said)
+        return (STILL_PROPAGATING.found(message, where=where), *look.findings)
 
     # Report
 
@@ -459,7 +456,7 @@ def _commit(repository: Repository, release: Release, attempts: Attempts) -> Rel
         try:
             outcome = repository.commit(release)
         except PublishAllError as error:
-            outcome = failed_commit(error)
+            outcome = ReleaseOutcome.failed(error)
         except Exception as error:  # noqa: BLE001 - as in a transfer
             outcome = ReleaseOutcome(complete=False, findings=(unexpected(error, str(release)),))
         if outcome.complete or not outcome.retryable or not attempts.wait(attempts.pause()):

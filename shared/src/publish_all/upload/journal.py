@@ -32,13 +32,7 @@ _SKEW = 60.0
 """Seconds by which the clock may have been set back since a record was written."""
 _FINISHED = (FileState.VISIBLE, FileState.UNVERIFIED, FileState.SKIPPED)
 """Nothing is left to do. (A file that is only published must still be seen in the index.)"""
-_MAYBE_PUBLIC = (
-    FileState.STARTED,
-    FileState.UPLOADED,
-    FileState.PUBLISHED,
-    FileState.VISIBLE,
-    FileState.UNVERIFIED,
-)
+_NOT_PUBLIC = (FileState.PLANNED, FileState.FAILED, FileState.SKIPPED)
 _MOVE_HINT = "Move the file away: publish-all writes its journal to this path. Or continue with the version that wrote it."
 _DAMAGED_HINT = (
     "Run again with --fresh --no-build: the journal is deleted, the repositories are asked which files they have, and "
@@ -59,7 +53,7 @@ class JournalEntry:
 
     @property
     def maybe_public(self) -> bool:
-        return self.state in _MAYBE_PUBLIC
+        return self.state not in _NOT_PUBLIC
 
 
 class JournalError(PublishAllError):

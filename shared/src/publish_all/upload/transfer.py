@@ -11,7 +11,7 @@ from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import PublishAllError, RepositoryError
 from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.findings import Finding
-from publish_all.repositories.repository import Repository, UploadOutcome, failed_upload
+from publish_all.repositories.repository import Repository, UploadOutcome
 from publish_all.results import FileReport, FileState
 from publish_all.upload.workers import Attempts, StoppedError
 
@@ -105,7 +105,7 @@ class Transfer:
         except StoppedError:
             return UploadOutcome(status=FileState.UNCLEAR)
         except PublishAllError as error:
-            return failed_upload(error)
+            return UploadOutcome.failed(error)
         except OSError as error:
             finding = Diagnosis("PA486").found(f"{error.strerror or error}", where=str(self.file.path))
             return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
