@@ -7,10 +7,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from publish_all.findings import Severity
-from publish_all.repositories.legacy import PROJECT_LIMIT, against_new_files
+from publish_all.repositories.legacy import PROJECT_LIMIT
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=timezone.utc)
+PYPI = "https://upload.pypi.org/legacy/"
 SETTINGS = "https://pypi.org/manage/project/kindling/settings/"
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
@@ -54,29 +55,18 @@ TABLE = {
 
 
 @pytest.mark.parametrize("case", TABLE)
-def test_states_of_a_public_index(case, make_distribution, release_of):
+def test_states_of_a_public_index(case, make_legacy, make_distribution, release_of):
     wheel = make_distribution()
     seen, expected = TABLE[case]
 
-    def found(missing=(wheel,), public=True):
-        return [
-            *against_new_files(
-                seen,
-                release_of(wheel),
-                missing,
-                repository="pypi",
-                public=public,
-                settings=SETTINGS,
-                now=NOW.timestamp(),
-            )
-        ]
+    def found(missing=(wheel,), name="pypi"):
+        repository = make_legacy(PYPI, name=name, clock=NOW.timestamp())
+        return [*repository.against_new_files(seen, release_of(wheel), missing)]
 
     assert [(each.code, each.severity) for each in found()] == expected
     assert found(missing=()) == [], "nothing is uploaded"
     of_pypi = {"PA414", "PA428"}
-    assert [each.code for each in found(public=False)] == [
-        code for code, _ in expected if code not in of_pypi
-    ]
+    assert [each.code for each in found(name="corp")] == [code for code, _ in expected if code not in of_pypi]
 
 
 @pytest.mark.parametrize(
@@ -91,17 +81,10 @@ def test_states_of_a_public_index(case, make_distribution, release_of):
         ),
     ],
 )
-def test_says_what_and_the_next_step(seen, message, hint, make_distribution, release_of):
+def test_says_what_and_the_next_step(seen, message, hint, make_legacy, make_distribution, release_of):
     wheel = make_distribution()
-    (found,) = against_new_files(
-        seen,
-        release_of(wheel),
-        (wheel,),
-        repository="pypi",
-        public=True,
-        settings=SETTINGS,
-        now=NOW.timestamp(),
-    )
+    repository = make_legacy(PYPI, name="pypi", clock=NOW.timestamp())
+    (found,) = repository.against_new_files(seen, release_of(wheel), (wheel,))
     assert message in found.message
     assert "\x1b" not in found.message
     assert hint in found.hint

@@ -57,7 +57,6 @@ from publish_all.results import FileState
 
 if TYPE_CHECKING:
     from publish_all.attestations.attestation import Attestation, Attester
-    from publish_all.repositories.simple_pages import ProjectPage
 
 EXPIRY_MARGIN = 60.0
 """A token with less than so many seconds to live is renewed before an upload."""
@@ -68,6 +67,11 @@ REPLY_LIMIT = 1024 * 1024
 _MAY_BE_THERE = frozenset({200, 201, 202, 203, 400, 403, 409, 422})
 """Statuses of answers to an upload after which the index is asked whether the file is there."""
 
+PROJECT_LIMIT = 10 * 1024**3
+"""What all files of a project may add up to on PyPI, in bytes; PyPI raises it on request."""
+
+_DAY = 86400.0
+_CLOSED, _CLOSING = 14 * _DAY, 12 * _DAY
 _ACCEPT = {"Accept": "application/json"}
 _PROTOCOL = ((":action", "file_upload"), ("protocol_version", "1"))
 
@@ -284,18 +288,60 @@ class LegacyRepository:
         states = index.states(listing, release.distributions)
         findings: tuple[Finding, ...] = ()
         if listing.page is not None:
-            settings = f"{base_of(self._url)}/manage/project/{release.project}/settings/"
-            found = against_new_files(
-                listing.page,
-                release,
-                [each for each in release.distributions if states[each.filename] is FileState.ABSENT],
-                repository=self.name,
-                public=self.config.public,
-                settings=settings if is_pypi(self._url) else None,
-                now=self.clock(),
-            )
-            findings = tuple(found)
+            missing = [each for each in release.distributions if states[each.filename] is FileState.ABSENT]
+            findings = tuple(self.against_new_files(listing.page, release, missing))
         return Look(states=states, new_project=listing.known and listing.page is None, findings=findings)
+
+    def against_new_files(
+        self, page: ProjectPage, release: Release, missing: Sequence[Distribution]
+    ) -> Iterator[Finding]:
+        """What to know before the `missing` files of a release are uploaded; nothing if there are none.
+
+        From the state of the project (PEP 792), and PyPI's rules about age and size.
+        """
+        if not missing:
+            return
+        name, now = self.name, self.clock()
+        yield from self._project_state(page, release)
+        wanted = release.project, release.version
+        listed = [each for each in page.files if release_of(each.filename) == wanted]
+        if listed and all(each.yanked is not None for each in listed):
+            reason = _because(next((each.yanked for each in listed if each.yanked), None))
+            message = f"All files of {release} on {name} are yanked{reason}."
+            yield Diagnosis("PA416").found(message, where=name)
+        if not self.config.public:
+            return
+        times = [time for each in listed if (time := _seconds(each.upload_time)) is not None]
+        age = now - min(times, default=now)
+        begun = f"{release} on {name} is {int(age / _DAY)} days old"
+        what = f"{len(missing)} of these files are missing there."
+        if age > _CLOSED:
+            message = f"{begun} and no longer accepts files; {what}"
+            yield known.RELEASE_CLOSED.found(message, where=name)
+        elif age >= _CLOSING:
+            message = f"{begun}. After 14 days it accepts no more files; {what}"
+            hint = "Upload all files of the release before then."
+            yield known.RELEASE_CLOSED.found(message, where=name, hint=hint, severity=Severity.WARNING)
+        total = sum(each.size or 0 for each in page.files) + sum(each.size for each in missing)
+        if total > 0.9 * PROJECT_LIMIT:
+            message = f"With these files, {release.project} on {name} uses {total / 1024**3:.1f} of 10 GiB."
+            if total > PROJECT_LIMIT:
+                message += " The index refuses them unless the limit of the project was raised."
+            yield Diagnosis("PA428").found(message, where=name)
+
+    def _project_state(self, page: ProjectPage, release: Release) -> Iterator[Finding]:
+        """What the state of the project means for uploads."""
+        name = self.name
+        message = f"{release.project} is {page.status} on {name}{_because(page.status_reason)}."
+        if page.status == "archived":
+            settings = f"{base_of(self._url)}/manage/project/{release.project}/settings/"
+            hint = f"Unarchive the project at {settings}, then run again." if is_pypi(self._url) else ""
+            yield Diagnosis("PA425").found(message, where=name, hint=hint)
+        elif page.status == "quarantined":
+            message += " The index accepts files and does not list them."
+            yield Diagnosis("PA426").found(message, where=name)
+        elif page.status == "deprecated":
+            yield Diagnosis("PA427").found(message, where=name)
 
     def commit(self, release: Release) -> ReleaseOutcome:
         """Each upload is final: there is nothing to do."""
@@ -322,7 +368,7 @@ class LegacyRepository:
                 doubts.append(Diagnosis("PA455").found(message, where=self.url))
         final = page is not None and page.status == "quarantined" and FileState.ABSENT in states.values()
         if page is not None and final:
-            doubts += project_state(page, release, repository=self.name)
+            doubts += self._project_state(page, release)
         bare = (
             {each.filename for each in page.files if each.provenance is None} if page is not None else set()
         )
@@ -422,73 +468,6 @@ def make(config: RepositoryConfig, means: Means) -> LegacyRepository:
         listener=means.listener,
     )
     return LegacyRepository(config, credentials=means.credentials, session=means.session, attester=attester)
-
-
-# --- the state of a project on an index (PEP 792), and PyPI's rules about age and size
-
-PROJECT_LIMIT = 10 * 1024**3
-"""What all files of a project may add up to on PyPI, in bytes; PyPI raises it on request."""
-
-_DAY = 86400.0
-_CLOSED, _CLOSING = 14 * _DAY, 12 * _DAY
-
-
-def against_new_files(
-    page: ProjectPage,
-    release: Release,
-    missing: Sequence[Distribution],
-    *,
-    repository: str,
-    public: bool,
-    settings: str | None,
-    now: float,
-) -> Iterator[Finding]:
-    """What to know before the `missing` files of a release are uploaded; nothing if there are none.
-
-    `settings` is the page on which the owner changes the project's state, `now` Unix time in seconds.
-    """
-    if not missing:
-        return
-    yield from project_state(page, release, repository=repository, settings=settings)
-    listed = [each for each in page.files if release_of(each.filename) == (release.project, release.version)]
-    if listed and all(each.yanked is not None for each in listed):
-        reason = _because(next((each.yanked for each in listed if each.yanked), None))
-        message = f"All files of {release} on {repository} are yanked{reason}."
-        yield Diagnosis("PA416").found(message, where=repository)
-    if not public:
-        return
-    times = [time for each in listed if (time := _seconds(each.upload_time)) is not None]
-    age = now - min(times, default=now)
-    begun = f"{release} on {repository} is {int(age / _DAY)} days old"
-    what = f"{len(missing)} of these files are missing there."
-    if age > _CLOSED:
-        message = f"{begun} and no longer accepts files; {what}"
-        yield known.RELEASE_CLOSED.found(message, where=repository)
-    elif age >= _CLOSING:
-        message = f"{begun}. After 14 days it accepts no more files; {what}"
-        hint = "Upload all files of the release before then."
-        yield known.RELEASE_CLOSED.found(message, where=repository, hint=hint, severity=Severity.WARNING)
-    total = sum(each.size or 0 for each in page.files) + sum(each.size for each in missing)
-    if total > 0.9 * PROJECT_LIMIT:
-        message = f"With these files, {release.project} on {repository} uses {total / 1024**3:.1f} of 10 GiB."
-        if total > PROJECT_LIMIT:
-            message += " The index refuses them unless the limit of the project was raised."
-        yield Diagnosis("PA428").found(message, where=repository)
-
-
-def project_state(
-    page: ProjectPage, release: Release, *, repository: str, settings: str | None = None
-) -> Iterator[Finding]:
-    """What the state of the project means for uploads."""
-    message = f"{release.project} is {page.status} on {repository}{_because(page.status_reason)}."
-    if page.status == "archived":
-        hint = f"Unarchive the project at {settings}, then run again." if settings else ""
-        yield Diagnosis("PA425").found(message, where=repository, hint=hint)
-    elif page.status == "quarantined":
-        message += " The index accepts files and does not list them."
-        yield Diagnosis("PA426").found(message, where=repository)
-    elif page.status == "deprecated":
-        yield Diagnosis("PA427").found(message, where=repository)
 
 
 def _because(reason: str | None) -> str:

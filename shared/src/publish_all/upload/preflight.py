@@ -47,6 +47,9 @@ if TYPE_CHECKING:  # of a dry run
 
 _Answer: TypeAlias = tuple[Look, frozenset[type[PublishAllError]]]
 """How a repository lists a release, or its findings about itself; and errors that prevent uploads."""
+_Decide: TypeAlias = Callable[
+    [Repository, Distribution, FileState, str], tuple[FileState, str, tuple[Finding, ...]]
+]
 Released: TypeAlias = Callable[[Repository, Distribution], bool]
 """Whether an existing file with other bytes is the same release, except for its requirements on workspace members."""
 
@@ -187,9 +190,10 @@ def preflight(
     finally:
         workers.close()
     judged = []
+    decide = partial(_decide, journal=journal, skip_existing=skip_existing, released=released)
     for each in plan:
         about_itself, *about_releases = islice(answers, 1 + len(each.releases))
-        found = _judge(each, about_itself, about_releases, journal, skip_existing, released)
+        found = _judge(each, about_itself, about_releases, decide)
         judged.append(found)
         for finding in found.findings:
             listener(Found(finding=finding))
@@ -243,12 +247,7 @@ def _failed(error: PublishAllError, repository: Repository) -> _Answer:
 
 
 def _judge(
-    plan: RepositoryPlan,
-    about_itself: _Answer,
-    about_releases: Sequence[_Answer],
-    journal: Journal,
-    skip_existing: bool,
-    released: Released,
+    plan: RepositoryPlan, about_itself: _Answer, about_releases: Sequence[_Answer], decide: _Decide
 ) -> RepositoryPreflight:
     """Combine the answers of one repository."""
     repository = plan.repository
@@ -268,9 +267,7 @@ def _judge(
         for file in release.distributions:
             listed = look.states.get(file.filename, FileState.UNKNOWN)
             reason = plan.reason(release, file, creates=release.project in creates)
-            state, reason, remarks = _decide(
-                repository, file, listed, journal, reason, skip_existing=skip_existing, released=released
-            )
+            state, reason, remarks = decide(repository, file, listed, reason)
             states.append((state, reason))
             kinds.add(state)
             findings += remarks
@@ -299,9 +296,9 @@ def _decide(
     repository: Repository,
     file: Distribution,
     listed: FileState,
-    journal: Journal,
     reason: str,
     *,
+    journal: Journal,
     skip_existing: bool,
     released: Released,
 ) -> tuple[FileState, str, tuple[Finding, ...]]:
