@@ -12,7 +12,8 @@ from publish_all.credentials.chain import CredentialChain
 from publish_all.credentials.credential_source import Credential, CredentialKind, CredentialSource
 from publish_all.index.github_release_source import FRESH, GitHubReleaseSource
 from publish_all.index.index_source import ServeError
-from publish_all.repositories.github_release import GitHubReleaseRepository
+from publish_all.repositories import github_release
+from publish_all.repositories.repository import Means
 
 NAME = canonicalize_name("kindling")
 WHEEL = "kindling-1.0-py3-none-any.whl"
@@ -59,7 +60,7 @@ def make(github, clock):
             name="releases", kind=GITHUB_RELEASE, url="https://api.github.com/repos/sep/kindling"
         )
         session = make_session(transport=GitHubNetwork(github))
-        repository = GitHubReleaseRepository(config, CredentialChain(sources), session)
+        repository = github_release.make(config, Means(credentials=CredentialChain(sources), session=session))
         return GitHubReleaseSource(repository.reader(), own=own, clock=lambda: clock[0])
 
     return make

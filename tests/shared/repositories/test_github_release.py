@@ -18,7 +18,9 @@ from publish_all.credentials.credential_source import Credential, Purpose
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError, CredentialError, RepositoryError
 from publish_all.findings import Severity
+from publish_all.repositories import github_release
 from publish_all.repositories.github_release import GitHubReleaseRepository
+from publish_all.repositories.repository import Means
 from publish_all.results import FileState
 
 MakeDistribution = Callable[..., Distribution]
@@ -70,14 +72,11 @@ def make(
             link="sep/kindling",
         )
         each = dict.fromkeys(Purpose, found) if found is not None else {}
-        return GitHubReleaseRepository(
-            config,
-            credentials=type(credentials)(found=each),
-            session=make_session(transport=GitHubNetwork(github)),
-            clock=time.clock,
-            sleep=time.sleep,
-            **keys,
-        )
+        session = make_session(transport=GitHubNetwork(github))
+        means = Means(credentials=type(credentials)(found=each), session=session, **keys)
+        repository = github_release.make(config, means)
+        repository.api.clock, repository.api.sleep = time.clock, time.sleep
+        return repository
 
     return make
 
@@ -112,7 +111,7 @@ def until_done(repository: GitHubReleaseRepository, file: Distribution, attempts
         outcome = repository.upload(file)
         if outcome.status not in {FileState.FAILED, FileState.UNCLEAR}:
             return outcome.status
-        repository.sleep(outcome.retry_after or 0)
+        repository.api.sleep(outcome.retry_after or 0)
     return outcome.status
 
 
@@ -627,4 +626,4 @@ def test_where_the_project_is_not_known(github, credentials):
         name="releases", kind=GITHUB_RELEASE, url="https://api.github.com/repos/{owner}/{repository}"
     )
     with pytest.raises(ConfigurationError):
-        GitHubReleaseRepository(config, credentials, make_session(transport=GitHubNetwork(github)))
+        github_release.make(config, Means(credentials=credentials, session=make_session()))

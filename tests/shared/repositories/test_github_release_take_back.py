@@ -17,7 +17,9 @@ from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.credential_source import Purpose
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.index.github_release_source import GitHubReleaseSource
+from publish_all.repositories import github_release
 from publish_all.repositories.github_release import GitHubReleaseRepository
+from publish_all.repositories.repository import Means
 
 SPARK, SYNAPSE = map(canonicalize_name, ("kindling-spark", "kindling-synapse"))
 V1 = Version("1.0")
@@ -45,12 +47,11 @@ def make(github: FakeGitHub, credentials: Any, make_credential: Any) -> Make:
             name="releases", kind=GITHUB_RELEASE, url="https://api.github.com/repos/sep/kindling"
         )
         found = dict.fromkeys(Purpose, make_credential(TOKEN, host="api.github.com"))
-        return GitHubReleaseRepository(
-            config,
-            credentials=type(credentials)(found=found),
-            session=make_session(transport=GitHubNetwork(github)),
-            sleep=sleep,
-        )
+        session = make_session(transport=GitHubNetwork(github))
+        means = Means(credentials=type(credentials)(found=found), session=session)
+        repository = github_release.make(config, means)
+        repository.api.sleep = sleep
+        return repository
 
     return make
 

@@ -59,14 +59,16 @@ def test_states_of_a_public_index(case, make_legacy, make_distribution, release_
     wheel = make_distribution()
     seen, expected = TABLE[case]
 
-    def found(missing=(wheel,), name="pypi"):
-        repository = make_legacy(PYPI, name=name, clock=NOW.timestamp())
+    def found(missing=(wheel,), url=PYPI):
+        repository = make_legacy(url, clock=NOW.timestamp())
         return [*repository.against_new_files(seen, release_of(wheel), missing)]
 
     assert [(each.code, each.severity) for each in found()] == expected
     assert found(missing=()) == [], "nothing is uploaded"
     of_pypi = {"PA414", "PA428"}
-    assert [each.code for each in found(name="corp")] == [code for code, _ in expected if code not in of_pypi]
+    assert [each.code for each in found(url="https://corp.example/legacy/")] == [
+        code for code, _ in expected if code not in of_pypi
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ import json
 import re
 import shlex
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,12 +24,11 @@ from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from publish_all import diagnoses as known
-from publish_all._http import Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._urls import shown_url
 from publish_all.config.kinds import GITHUB_RELEASE, Kind
 from publish_all.config.model import RepositoryConfig
-from publish_all.credentials.credential_source import Credentials, Purpose
+from publish_all.credentials.credential_source import Purpose
 from publish_all.diagnoses import Diagnosis, findings_of
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release, release_of
 from publish_all.errors import CredentialError, RepositoryError
@@ -113,7 +111,7 @@ class GitHubRelease:
 
 @dataclass(eq=False, repr=False)
 class GitHubReleaseRepository:
-    """The releases of one repository; `tag_prefix` and `private` are as in `Means`."""
+    """The releases of one repository, by its `api`; `tag_prefix` and `private` are as in `Means`."""
 
     kind: ClassVar[Kind] = GITHUB_RELEASE
     # GitHub requires writes one after the other.
@@ -121,14 +119,9 @@ class GitHubReleaseRepository:
         opens_alone=False, parallel_per_release=1, parallel=1, final_on_upload=False, visible_together=True
     )
 
-    config: RepositoryConfig
-    credentials: Credentials
-    session: Session
+    api: GitHubApi
     tag_prefix: str = "v"
-    clock: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
     private: bool = False
-    purpose: Purpose = Purpose.UPLOAD
     # The files that a release must have before it is published, of all projects with this version.
     _planned: dict[Version, set[str]] = field(default_factory=dict)
     _tags: dict[Version, str | None] = field(default_factory=dict)
@@ -140,21 +133,8 @@ class GitHubReleaseRepository:
     _writing: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.name = self.config.name
-        self._url = filled_url(self.config).rstrip("/")
-        self.api = GitHubApi(
-            self._url,
-            self.config,
-            self.credentials,
-            self.session,
-            purpose=self.purpose,
-            clock=self.clock,
-            sleep=self.sleep,
-        )
-
-    @property
-    def url(self) -> str:
-        return shown_url(self._url)
+        self.name = self.api.config.name
+        self.url = shown_url(self.api.url)
 
     # --- before the first byte
 
@@ -335,7 +315,7 @@ class GitHubReleaseRepository:
                 raise self._again(error.message) from error
             raise
         self._made.add(made.id)
-        self.sleep(PAUSE)  # GitHub may not list it at once, nor the draft of another job
+        self.api.sleep(PAUSE)  # GitHub may not list it at once, nor the draft of another job
         found = min((made, *self._find(version)), key=lambda each: (each.draft, each.id))
         if found.id != made.id:
             self._delete(f"/releases/{made.id}")
@@ -479,7 +459,7 @@ class GitHubReleaseRepository:
 
     def reader(self) -> GitHubReleaseRepository:
         """The same without a credential if none is found."""
-        return replace(self, purpose=Purpose.READ)
+        return replace(self, api=replace(self.api, purpose=Purpose.READ))
 
     def published(self) -> Iterator[Asset]:
         """All files of all releases that are published. Raises `HttpError` and `CredentialError`."""
@@ -526,7 +506,7 @@ class GitHubReleaseRepository:
             if reason is not None:
                 notes = f"**Yanked:** {project}{': ' if reason else ''}{reason}\n\n{notes}"
             self._write_json("PATCH", f"/releases/{release.id}", {"body": notes})
-            self.sleep(PAUSE)
+            self.api.sleep(PAUSE)
         raise self._again(f"Other jobs changed the notes of the release {_ROUNDS} times.")
 
     def deletion(self, project: NormalizedName, version: Version) -> tuple[Removal, ...]:
@@ -585,11 +565,11 @@ class GitHubReleaseRepository:
 
     def _write_json(self, method: str, path: str, content: Mapping[str, Any]) -> Any:
         body = json.dumps(content).encode()
-        return self.api.write(method, f"{self._url}{path}", body, content_type="application/json")
+        return self.api.write(method, f"{self.api.url}{path}", body, content_type="application/json")
 
     def _delete(self, path: str) -> None:
         try:
-            self.api.write("DELETE", f"{self._url}{path}")
+            self.api.write("DELETE", f"{self.api.url}{path}")
         except RefusedError as error:
             if error.status != 404:  # already deleted
                 raise
@@ -625,7 +605,7 @@ class GitHubReleaseRepository:
         try:
             yield
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise self.api.unreadable(self._url) from error
+            raise self.api.unreadable(self.api.url) from error
 
     # --- findings
 
@@ -658,6 +638,5 @@ def _sha256(content: bytes) -> str:
 
 
 def make(config: RepositoryConfig, means: Means) -> GitHubReleaseRepository:
-    return GitHubReleaseRepository(
-        config, means.credentials, means.session, tag_prefix=means.tag_prefix, private=means.private
-    )
+    api = GitHubApi(filled_url(config).rstrip("/"), config, means.credentials, means.session)
+    return GitHubReleaseRepository(api, tag_prefix=means.tag_prefix, private=means.private)
