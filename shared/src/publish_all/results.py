@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 
 from publish_all.errors import CheckError
@@ -103,10 +104,7 @@ class RepositoryReport:
 
     @property
     def files(self) -> Sequence[FileReport]:
-        files: list[FileReport] = []
-        for release in self.releases:
-            files += release.files
-        return files
+        return [*chain.from_iterable(map(attrgetter("files"), self.releases))]
 
     @property
     def complete(self) -> bool:
@@ -163,10 +161,7 @@ class CheckSummary:
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
-        findings: list[Finding] = []
-        for each in self.subjects:
-            findings += each.findings
-        return (*findings, *self.findings)
+        return (*chain.from_iterable(map(attrgetter("findings"), self.subjects)), *self.findings)
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -64,9 +64,7 @@ class DirectorySource(IndexSource):
     ) -> Path | None:
         del visitor
         page = self._read(project)
-        listed = page.file(filename) if page is not None else None
-        hashes = (listed.core_metadata if metadata else listed.hashes) if listed is not None else None
-        if not hashes or hashes.get("sha256") != sha256:
+        if page is None or page.part(filename, sha256, metadata=metadata) is None:
             return None
         return self._local(project, f"{filename}.metadata" if metadata else filename)
 

@@ -103,11 +103,8 @@ class FallbackSource(IndexSource):
     ) -> RemoteFile | None:
         del visitor
         page = self._pages.get(project) or self._fetch(project)
-        listed = page.file(filename) if page is not None else None
-        if (
-            listed is None
-            or ((listed.core_metadata or {}) if metadata else listed.hashes).get("sha256") != sha256
-        ):
+        listed = page.part(filename, sha256, metadata=metadata) if page is not None else None
+        if listed is None:
             return None
         url = f"{listed.url}.metadata" if metadata else listed.url
         # Files may be on another host, which must not see the credential.

@@ -363,17 +363,16 @@ class GitHubReleaseRepository:
         # First, so that the file is never visible without it.
         if distribution.kind is DistributionKind.WHEEL:
             content = distribution.core_metadata
-            self._put(release, _beside(distribution), content, len(content), _sha256(content))
+            self._put(release, _beside(distribution), content, _sha256(content))
         if state is FileState.ABSENT:
             body = FileBody(distribution.path, size=distribution.size, progress=progress)
-            sha256 = distribution.digests.sha256
-            self._put(release, distribution.filename, body, distribution.size, sha256)
+            self._put(release, distribution.filename, body, distribution.digests.sha256)
         progress(distribution.size)
         return FileState.UPLOADED
 
-    def _put(self, release: GitHubRelease, name: str, body: FileBody | bytes, size: int, sha256: str) -> None:
+    def _put(self, release: GitHubRelease, name: str, body: FileBody | bytes, sha256: str) -> None:
         """Upload one asset, which replaces an incomplete one or other metadata. Raises `HttpError`, `CredentialError`."""
-        assets = self._assets[release.id]
+        assets, size = self._assets[release.id], len(body)
         there = assets.get(name)
         if there is not None:
             if there.sent and self._has(there, size, sha256):

@@ -369,12 +369,12 @@ class LegacyRepository:
         final = page is not None and page.status == "quarantined" and FileState.ABSENT in states.values()
         if page is not None and final:
             doubts += self._project_state(page, release)
-        bare = (
-            {each.filename for each in page.files if each.provenance is None} if page is not None else set()
-        )
-        if bare & self._attested:
-            names = ", ".join(sorted(bare & self._attested))
-            message = f"{self.name} lists no provenance for {names}, uploaded with attestations."
+        listed = page.files if page is not None else ()
+        bare = {each.filename for each in listed if each.provenance is None} & self._attested
+        if bare:
+            message = (
+                f"{self.name} lists no provenance for {', '.join(sorted(bare))}, uploaded with attestations."
+            )
             doubts.append(Diagnosis("PA456").found(message, where=self.name))
         return Look(states=states, final=final, findings=tuple(doubts))
 
@@ -477,7 +477,5 @@ def _because(reason: str | None) -> str:
 def _seconds(time: str | None) -> float | None:
     """An `upload-time` (PEP 700: always UTC) as Unix time. Fractions of a second do not matter here."""
     with suppress(ValueError):
-        return (
-            datetime.strptime((time or "")[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
-        )
+        return datetime.fromisoformat((time or "")[:19]).replace(tzinfo=timezone.utc).timestamp()
     return None

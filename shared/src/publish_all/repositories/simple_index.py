@@ -24,7 +24,7 @@ from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
 from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution
-from publish_all.errors import CredentialError, RepositoryError
+from publish_all.errors import CredentialError
 from publish_all.findings import Finding
 from publish_all.repositories import simple_pages as pages
 from publish_all.repositories.replies import retry_after
@@ -155,8 +155,7 @@ class SimpleIndex:
         """The files of a release, in `folder`. Raises `RepositoryError`, also for what the network does."""
         listing = self.listing(project)
         if not listing.known:
-            first = listing.findings[0]
-            raise RepositoryError(first.message, hint=first.hint, findings=listing.findings)
+            raise pages.as_error(listing.findings[0])
         found = files_of(listing.page, project, version, self.config.name)
         return tuple(self._fetch_one(each, project, folder) for each in found)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import attrgetter
 
 from publish_all import events
 from publish_all.diagnoses import STILL_PROPAGATING, Diagnosis
@@ -232,21 +233,18 @@ class _RepositoryRun:
 
     def _start(self, schedule: Schedule) -> None:
         """Start all uploads that may start now; each file is in the journal before its first byte is sent."""
-        files, transfers = [], []
+        transfers = []
         while not self.cancellation.stopping and (file := schedule.next()):
             before = self.journal.entry(file.digests.sha256, self.repository.url)
-            sent_before = before is not None and before.maybe_public
-            attempts = Attempts(clock=self.clock, cancellation=self.cancellation)
             transfer = Transfer(
                 self.repository,
                 file,
-                attempts,
+                Attempts(clock=self.clock, cancellation=self.cancellation),
                 self.workers.emit,
-                sent_before=sent_before,
+                sent_before=before is not None and before.maybe_public,
             )
-            files.append(file)
             transfers.append(transfer)
-        self._record(FileState.STARTED, files)
+        self._record(FileState.STARTED, map(attrgetter("file"), transfers))
         for each in () if self.journal_is_broken else transfers:
             report = file_report(each.file, FileState.INTERRUPTED)
             self.files[each.file.filename] = replace(report, attempts=1)

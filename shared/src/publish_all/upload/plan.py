@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import attrgetter
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -38,10 +39,7 @@ class RepositoryPlan:
 
     @property
     def files(self) -> Sequence[Distribution]:
-        files: list[Distribution] = []
-        for release in self.releases:
-            files += release.distributions
-        return files
+        return [*chain.from_iterable(map(attrgetter("distributions"), self.releases))]
 
     @property
     def members(self) -> set[str | None]:
