@@ -163,13 +163,9 @@ def uv_files(*, environment: Mapping[str, str], folders: Sequence[Path], user: P
     system = [Path(each) for each in environment.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep)]
     if sys.platform == "win32":
         system = [Path(environment.get("PROGRAMDATA", r"C:\ProgramData"))]
-    files = (
-        next(filter(None, map(_uv_of_project, folders)), None),
-        user,
-        next(
-            (found for each in (*system, Path("/etc")) if (found := each / "uv" / "uv.toml").is_file()), None
-        ),
-    )
+    of_project = next(filter(None, map(_uv_of_project, folders)), None)
+    installed = (each / "uv" / "uv.toml" for each in (*system, Path("/etc")))
+    files = (of_project, user, next(filter(Path.is_file, installed), None))
     return tuple(each for each in files if each is not None and each.is_file())
 
 

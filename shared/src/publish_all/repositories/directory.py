@@ -120,10 +120,8 @@ class DirectoryRepository:
         try:
             with self._explained():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if (
-                    _write(part, pages.read_chunks(distribution.path), progress)
-                    != distribution.digests.sha256
-                ):
+                written = _write(part, pages.read_chunks(distribution.path), progress)
+                if written != distribution.digests.sha256:
                     message = f"{distribution.path} was changed after it was read and checked."
                     raise pages.as_error(self._found(known.FILE_CHANGED, message))
                 with self._locked():

@@ -513,9 +513,8 @@ class GitHubReleaseRepository:
         release, files = self.there(project, version)
         if release.closed:
             message = f"The release {release.tag} is immutable, so GitHub does not delete its files."
-            raise RefusedError(
-                self._found(known.RELEASE_CLOSED, message, "Yank the release instead."), status=422
-            )
+            finding = self._found(known.RELEASE_CLOSED, message, "Yank the release instead.")
+            raise RefusedError(finding, status=422)
         steps = [
             Removal((each.name,), partial(self._delete, f"/releases/assets/{each.id}")) for each in files
         ]

@@ -372,9 +372,8 @@ class LegacyRepository:
         listed = page.files if page is not None else ()
         bare = {each.filename for each in listed if each.provenance is None} & self._attested
         if bare:
-            message = (
-                f"{self.name} lists no provenance for {', '.join(sorted(bare))}, uploaded with attestations."
-            )
+            names = ", ".join(sorted(bare))
+            message = f"{self.name} lists no provenance for {names}, uploaded with attestations."
             doubts.append(Diagnosis("PA456").found(message, where=self.name))
         return Look(states=states, final=final, findings=tuple(doubts))
 
@@ -389,10 +388,10 @@ class LegacyRepository:
 
     def _by_hand(self, verb: str, project: NormalizedName, version: Version) -> UsageError:
         """The upload API can only upload files."""
-        page = f"{base_of(self._url)}/manage/project/{project}/release/{quote(str(version))}/"
-        hint = (
-            f"Use its page: {page}" if is_pypi(self._url) else "Use the web page or the tool of the server."
-        )
+        hint = "Use the web page or the tool of the server."
+        if is_pypi(self._url):
+            page = f"{base_of(self._url)}/manage/project/{project}/release/{quote(str(version))}/"
+            hint = f"Use its page: {page}"
         return UsageError(f"{self.name} has no API to {verb} a release", hint=hint)
 
     def page(self, release: Release) -> str | None:

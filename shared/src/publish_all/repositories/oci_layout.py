@@ -395,9 +395,8 @@ def parse_index(content: bytes) -> PackageIndex:
         raise LayoutError("is not an image index")
     if value.get("artifactType") != ARTIFACT_TYPE:
         raise LayoutError(f"is not of the type {ARTIFACT_TYPE}")
-    return PackageIndex(
-        {**value, "manifests": [each for each in value["manifests"] if isinstance(each, dict)]}
-    )
+    children = [each for each in value["manifests"] if isinstance(each, dict)]
+    return PackageIndex({**value, "manifests": children})
 
 
 def _is_file(child: Mapping[str, Any]) -> bool:

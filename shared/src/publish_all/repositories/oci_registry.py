@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urldefrag, urlencode, urlsplit, urlunsplit
 
@@ -501,12 +502,10 @@ class OciPackage(_Requests):
         )
 
     def releases(
-        self, tags: Iterable[str], *, known: Mapping[str, PackageRelease] | None = None
+        self, tags: Iterable[str], *, known: Mapping[str, PackageRelease] = MappingProxyType({})
     ) -> tuple[PackageRelease, ...]:
         """These versions, requested in parallel. `known` has the known versions by tag."""
-        found = in_parallel(
-            lambda tag: self.release(tag, known=known.get(tag) if known else None), [*tags], threads=THREADS
-        )
+        found = in_parallel(lambda tag: self.release(tag, known=known.get(tag)), [*tags], threads=THREADS)
         return tuple(each for each in found if each is not None)
 
     def missing(self, releases: Sequence[PackageRelease]) -> list[tuple[IndexFile, tuple[str, ...]]]:

@@ -244,9 +244,8 @@ def _server_error(reply: Reply, numbered: str, attempt: Attempt, wait: float | N
     if not reply.retryable:
         return _refused(_meaning(f"{reply.status}", _BY_STATUS), numbered, attempt)
     unclear = reply.status != 503
-    message = (
-        f"{attempt.repository} {'refuses' if unclear else 'cannot accept'} {attempt.subject}: {numbered}"
-    )
+    verb = "refuses" if unclear else "cannot accept"
+    message = f"{attempt.repository} {verb} {attempt.subject}: {numbered}"
     status = FileState.UNCLEAR if unclear else FileState.FAILED
     outcome = attempt.outcome(status, known.SERVER_FAILED, message, wait=wait)
     return replace(outcome, crash=numbered) if reply.status == 500 else outcome
@@ -257,9 +256,8 @@ def _refused(
 ) -> UploadOutcome:
     status = _OUTCOMES.get(diagnosis, FileState.REFUSED)
     name, credential = attempt.repository, attempt.credential
-    message = (
-        f"{name} {'cannot accept' if status is FileState.FAILED else 'refuses'} {attempt.subject}: {said}"
-    )
+    verb = "cannot accept" if status is FileState.FAILED else "refuses"
+    message = f"{name} {verb} {attempt.subject}: {said}"
     if status is FileState.UNAUTHORIZED and credential is not None:
         message = f"{name} refuses the user {credential.username} with the credential from {credential.origin}: {said}"
     elif status is FileState.UNAUTHORIZED:
@@ -451,19 +449,15 @@ def _meaning(said: str, answers: tuple[tuple[str, Diagnosis], ...]) -> Diagnosis
 def _forbidden(status: int, text: str, asked: Asked) -> Finding:
     """The finding for an answer about who asks."""
     said = f"{status} {text}".strip()
-    hint = ""
-    if asked.login is None and not asked.write:
-        message = (
-            f"{asked.where} cannot be read without a credential: it is private, or does not exist ({said})."
-        )
-        return known.READ_NOT_ALLOWED.found(message, where=asked.where)
-    if asked.login is None:
-        message = (
-            f"{asked.where} does not accept anonymous uploads, and no credential was found for it ({said})."
-        )
+    login, where, hint = asked.login, asked.where, ""
+    if login is None and not asked.write:
+        message = f"{where} cannot be read without a credential: it is private, or does not exist ({said})."
+        return known.READ_NOT_ALLOWED.found(message, where=where)
+    if login is None:
+        message = f"{where} does not accept anonymous uploads, and no credential was found for it ({said})."
         hint = f"Set PUBLISH_ALL_<REPOSITORY>_TOKEN, or run `publish-all login {asked.name}`."
         hint = GIVE_GITHUB_CREDENTIAL if asked.is_github else with_names(hint, asked.name)
-        return known.CREDENTIAL_MISSING.found(message, where=asked.where, hint=hint)
+        return known.CREDENTIAL_MISSING.found(message, where=where, hint=hint)
     if (finding := fine_grained(asked)) is not None:
         return finding
     diagnosis = Diagnosis("PA613") if asked.write else known.READ_NOT_ALLOWED
@@ -472,14 +466,12 @@ def _forbidden(status: int, text: str, asked: Asked) -> Finding:
         diagnosis = _meaning(text, _ANSWERS_OF_GITHUB)
         if diagnosis is known.OWNER_UNKNOWN and not asked.write:
             diagnosis = known.READ_NOT_ALLOWED
-        elif diagnosis is known.REGISTRY_CREDENTIAL_REFUSED and asked.login.secret.reveal().startswith(
-            "ghs_"
-        ):
+        elif diagnosis is known.REGISTRY_CREDENTIAL_REFUSED and login.secret.reveal().startswith("ghs_"):
             diagnosis = Diagnosis("PA602")
         elif diagnosis in {known.REGISTRY_CREDENTIAL_REFUSED, known.PACKAGES_PERMISSION} and asked.write:
             hint = GIVE_GITHUB_CREDENTIAL
-    message = f"{asked.where} refuses the user {asked.login.username} with the credential from {asked.login.origin}: {said}"
-    return diagnosis.found(message, where=asked.where, hint=hint)
+    message = f"{where} refuses the user {login.username} with the credential from {login.origin}: {said}"
+    return diagnosis.found(message, where=where, hint=hint)
 
 
 _DELETES_OFF = (

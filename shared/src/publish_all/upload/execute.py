@@ -387,11 +387,10 @@ class _RepositoryRun:
             report = self.files[file.filename]
             final = file.member not in lacking and not stopping
             explained: tuple[Finding, ...] = ()
-            if report.visibility is FileState.DIFFERENT or (
-                report.visibility is FileState.PROPAGATING and final
-            ):
+            missing = report.visibility is FileState.PROPAGATING
+            if report.visibility is FileState.DIFFERENT or (missing and final):
                 explained = self._explain(file.filename, report.visibility)
-            elif report.visibility is FileState.PROPAGATING and file.member in lacking:
+            elif missing and file.member in lacking:
                 # Releases that were stopped before the index could list them are not done.
                 report = replace(report, visibility=FileState.UNCHECKED)
             told += explained

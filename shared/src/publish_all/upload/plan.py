@@ -70,9 +70,8 @@ def plan(
         known = unique.setdefault(each.filename, each)
         if known is not each and known.digests.sha256 != each.digests.sha256:
             msg = f"two different files have the name {each.filename}: {known.path} and {each.path}"
-            raise UsageError(
-                msg, hint="Publish one of them. A repository cannot have two files with the same name."
-            )
+            hint = "Publish one of them. A repository cannot have two files with the same name."
+            raise UsageError(msg, hint=hint)
     needs = members_needed(unique.values()) if any(each.member for each in unique.values()) else {}
     place = {member: place for place, member in enumerate(needs)} if needs else {}
     plans = []

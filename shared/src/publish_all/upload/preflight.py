@@ -54,10 +54,6 @@ Released: TypeAlias = Callable[[Repository, Distribution], bool]
 """Whether an existing file with other bytes is the same release, except for its requirements on workspace members."""
 
 
-def _never(*_: object) -> bool:
-    return False
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryPreflight:
     """The answer of one repository: the state and reason of each file of its plan, findings, and errors that prevent uploads.
@@ -161,7 +157,7 @@ def preflight(
     in_earnest: bool = False,
     cancellation: Cancellation | None = None,
     clock: Clock | None = None,
-    released: Released = _never,
+    released: Released = lambda *_: False,
 ) -> Preflight:
     """Ask all repositories of the plan in parallel: do they accept the upload, and which files do they have?
 
@@ -316,10 +312,8 @@ def _decide(
     if listed is FileState.PRESENT:
         state, reason = FileState.PRESENT, "already uploaded, with the same content"
     elif listed is FileState.DIFFERENT and released(repository, file):
-        state, reason = (
-            FileState.SKIPPED,
-            "already uploaded; only the required members of the workspace differ",
-        )
+        state = FileState.SKIPPED
+        reason = "already uploaded; only the required members of the workspace differ"
     elif listed is FileState.DIFFERENT and skip_existing:
         state, reason = FileState.SKIPPED, "skipped, although the existing file has other content"
         remarks = (other_bytes(repository, file, skipped=True),)

@@ -86,9 +86,8 @@ class Transfer:
         """One attempt. Progress is reported at most ten times a second; an aborted run ends it."""
         repository, name, size = self.repository.name, self.file.filename, self.file.size
         clock, cancellation = self.attempts.clock, self.attempts.cancellation
-        self.emit(
-            UploadStarted(repository=repository, filename=name, size=size, attempt=self.attempts.number)
-        )
+        number = self.attempts.number
+        self.emit(UploadStarted(repository=repository, filename=name, size=size, attempt=number))
         last = clock.now()
 
         def progress(sent: int) -> None:
@@ -146,16 +145,11 @@ class Transfer:
         if self.attempts.cancellation.stopping:
             return replace(outcome, status=FileState.INTERRUPTED)
         spent = f"{self.attempts.number} attempts in {self.attempts.seconds:.0f} s"
-        broken = (
-            [f"{field}: {entry}" for field, entry in self.file.broken_requirements()] if outcome.crash else []
-        )
-        finding = Diagnosis("PA581").found(
-            f"given up after {spent}; last error: {_reason(outcome)}",
-            where=self.file.filename,
-            hint=f"This field of the metadata is probably the cause. Correct it: {'; '.join(broken)}"
-            if broken
-            else "",
-        )
+        message, hint = f"given up after {spent}; last error: {_reason(outcome)}", ""
+        broken = [f"{field}: {entry}" for field, entry in self.file.broken_requirements()]
+        if outcome.crash and broken:
+            hint = f"This field of the metadata is probably the cause. Correct it: {'; '.join(broken)}"
+        finding = Diagnosis("PA581").found(message, where=self.file.filename, hint=hint)
         state = FileState.UNCLEAR if unclear else FileState.FAILED
         return replace(outcome, status=state, findings=(*outcome.findings, finding))
 
