@@ -15,7 +15,7 @@ from publish_all.config.model import RepositoryConfig
 from publish_all.distributions.distribution import Release
 from publish_all.distributions.read import read_distribution
 from publish_all.index.directory_source import DirectorySource
-from publish_all.index.index_source import ServeError
+from publish_all.index.index_source import Address, ServeError
 from publish_all.repositories.directory import DirectoryRepository
 
 KINDLING = canonicalize_name("kindling-synapse")
@@ -44,11 +44,11 @@ def test_gives_what_was_published_with_size_and_time(root: Path) -> None:
     assert (file.filename, file.url, file.size) == (NAME, "", len(wheel()))
     assert file.upload_time is not None
     assert file.upload_time.endswith("Z")
-    found = source.file(KINDLING, NAME, SHA256, None, metadata=False)
+    found = source.file(Address(KINDLING, NAME, SHA256), None)
     assert found is not None
     assert found.read_bytes() == wheel()
     assert file.core_metadata is not None
-    metadata = source.file(KINDLING, NAME, file.core_metadata["sha256"], None, metadata=True)
+    metadata = source.file(Address(KINDLING, NAME, file.core_metadata["sha256"], metadata=True), None)
     assert metadata is not None
     assert metadata.read_bytes().startswith(b"Metadata-Version")
     assert source.projects(None) == ("kindling-synapse",)
@@ -57,9 +57,9 @@ def test_gives_what_was_published_with_size_and_time(root: Path) -> None:
 def test_has_nothing_that_its_pages_do_not_list(root: Path) -> None:
     source = DirectorySource("local", root)
     (root / "simple/kindling-synapse/other-1.0-py3-none-any.whl").write_bytes(b"")
-    assert source.file(KINDLING, NAME, "0" * 64, None, metadata=False) is None
-    assert source.file(KINDLING, "other-1.0-py3-none-any.whl", SHA256, None, metadata=False) is None
-    assert source.file(KINDLING, NAME, "0" * 64, None, metadata=True) is None
+    assert source.file(Address(KINDLING, NAME, "0" * 64), None) is None
+    assert source.file(Address(KINDLING, "other-1.0-py3-none-any.whl", SHA256), None) is None
+    assert source.file(Address(KINDLING, NAME, "0" * 64, metadata=True), None) is None
     assert source.page(canonicalize_name("absent"), None) is None
     assert source.page(canonicalize_name("../simple"), None) is None
 
@@ -68,13 +68,13 @@ def test_does_not_follow_a_page_out_of_its_folder(root: Path, tmp_path: Path) ->
     secret = tmp_path / NAME
     (root / "simple/kindling-synapse" / NAME).unlink()
     (root / "simple/kindling-synapse" / NAME).symlink_to(secret)
-    assert DirectorySource("local", root).file(KINDLING, NAME, SHA256, None, metadata=False) is None
+    assert DirectorySource("local", root).file(Address(KINDLING, NAME, SHA256), None) is None
     page = root / "simple/kindling-synapse/index.json"
     content = json.loads(page.read_text())
     content["files"][0]["filename"] = "../../../" + NAME
     page.write_text(json.dumps(content))
     source = DirectorySource("local", root)
-    assert source.file(KINDLING, "../../../" + NAME, SHA256, None, metadata=False) is None
+    assert source.file(Address(KINDLING, "../../../" + NAME, SHA256), None) is None
     found = source.page(KINDLING, None)
     assert found is not None
     assert found.files == ()

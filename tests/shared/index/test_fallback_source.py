@@ -15,7 +15,7 @@ from urllib3 import HTTPResponse
 from publish_all._http import BasicAuth, make_session
 from publish_all._secret import Secret
 from publish_all.index.fallback import FRESH, Fallback, FallbackSource
-from publish_all.index.index_source import ServeError
+from publish_all.index.index_source import Address, ServeError
 
 REQUESTS = canonicalize_name("requests")
 NAME = "requests-1.0-py3-none-any.whl"
@@ -66,24 +66,24 @@ def test_passes_its_pages_and_files_on(source: FallbackSource) -> None:
     found = source.page(REQUESTS, None)
     assert found is not None
     assert [(each.filename, each.url) for each in found.files] == [(NAME, "")]
-    file = source.file(REQUESTS, NAME, digest(b"wheel"), None, metadata=False)
+    file = source.file(Address(REQUESTS, NAME, digest(b"wheel")), None)
     assert file is not None
     with file.open(None) as download:
         assert b"".join(download.chunks) == b"wheel"
-    assert source.file(REQUESTS, NAME, "0" * 64, None, metadata=False) is None
-    assert source.file(REQUESTS, NAME, digest(b"wheel"), None, metadata=True) is None
+    assert source.file(Address(REQUESTS, NAME, "0" * 64), None) is None
+    assert source.file(Address(REQUESTS, NAME, digest(b"wheel"), metadata=True), None) is None
     assert source.page(canonicalize_name("absent"), None) is None
-    assert source.file(canonicalize_name("absent"), NAME, digest(b"wheel"), None, metadata=False) is None
+    assert source.file(Address(canonicalize_name("absent"), NAME, digest(b"wheel")), None) is None
 
 
 def test_finds_a_file_on_the_page_that_it_remembers(
     source: FallbackSource, elsewhere: Elsewhere, clock: Any
 ) -> None:
     source.page(REQUESTS, None)
-    source.file(REQUESTS, NAME, digest(b"wheel"), None, metadata=False)
+    source.file(Address(REQUESTS, NAME, digest(b"wheel")), None)
     assert len(elsewhere.asked) == 1
     clock.now += FRESH + 1
-    source.file(REQUESTS, NAME, digest(b"wheel"), None, metadata=False)
+    source.file(Address(REQUESTS, NAME, digest(b"wheel")), None)
     assert len(elsewhere.asked) == 2
 
 
@@ -122,9 +122,8 @@ def test_the_credential_of_an_index_is_shown_to_its_own_host_only(elsewhere: Els
     )
     elsewhere.pages[f"https://files.test/{NAME}"] = (200, "", b"wheel")
     source = FallbackSource(fallback, make_session(transport=elsewhere), number=2)
-    file = source.file(
-        REQUESTS, NAME, digest(b"wheel"), BasicAuth(username="x", secret=Secret("visitor")), metadata=False
-    )
+    visitor = BasicAuth(username="x", secret=Secret("visitor"))
+    file = source.file(Address(REQUESTS, NAME, digest(b"wheel")), visitor)
     assert file is not None
     with file.open(None):
         pass
@@ -135,7 +134,7 @@ def test_the_credential_of_an_index_is_shown_to_its_own_host_only(elsewhere: Els
 
 def test_a_file_that_is_gone_is_absent(source: FallbackSource, elsewhere: Elsewhere) -> None:
     del elsewhere.pages[f"https://pypi.test/files/{NAME}"]
-    file = source.file(REQUESTS, NAME, digest(b"wheel"), None, metadata=False)
+    file = source.file(Address(REQUESTS, NAME, digest(b"wheel")), None)
     assert file is not None
     with pytest.raises(ServeError) as caught, file.open(None):
         pass

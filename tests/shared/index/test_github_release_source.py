@@ -11,7 +11,7 @@ from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.chain import CredentialChain
 from publish_all.credentials.credential_source import Credential, CredentialKind, CredentialSource
 from publish_all.index.github_release_source import FRESH, GitHubReleaseSource
-from publish_all.index.index_source import ServeError
+from publish_all.index.index_source import Address, ServeError
 from publish_all.repositories import github_release
 from publish_all.repositories.repository import Means
 
@@ -89,10 +89,10 @@ def test_files_of_a_private_repository_pass_through_us(make, github):
         (wheel.sha256, False, b"wheel"),
         (wheel.core_metadata["sha256"], True, b"Metadata-Version: 2.1"),
     ):
-        with source.file(NAME, WHEEL, sha256, None, metadata=metadata).open(None) as download:
+        with source.file(Address(NAME, WHEEL, sha256, metadata=metadata), None).open(None) as download:
             assert b"".join(download.chunks).startswith(content)
-    assert source.file(NAME, WHEEL, "0" * 64, None, metadata=False) is None
-    assert source.file(NAME, "gone.whl", wheel.sha256, None, metadata=False) is None
+    assert source.file(Address(NAME, WHEEL, "0" * 64), None) is None
+    assert source.file(Address(NAME, "gone.whl", wheel.sha256), None) is None
 
 
 def test_a_private_repository_is_not_shown_to_all_unasked(make, github):

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from publish_all._http import make_session
 from publish_all._secret import Secret
 from publish_all.errors import CredentialError
-from publish_all.index.index_source import ServeError
+from publish_all.index.index_source import Address, ServeError
 from publish_all.index.oci_source import OciSource, Own
 from publish_all.index.server import visitor_of
 from publish_all.repositories.oci_layout import (
@@ -110,12 +110,12 @@ def test_reads_the_newest_of_very_many_versions(fake: FakeRegistry, monkeypatch:
 def test_gives_the_bytes_of_a_file_and_of_its_metadata(fake: FakeRegistry) -> None:
     digest = put(fake, "0.1.0")
     source = make(fake)
-    with source.file(KINDLING, "x", digest, None, metadata=False).open(None) as download:
+    with source.file(Address(KINDLING, "x", digest), None).open(None) as download:
         assert b"".join(download.chunks) == wheel(version="0.1.0")
     sha256 = hashlib.sha256(b"Version: 0.1.0\n").hexdigest()
-    with source.file(KINDLING, "x", sha256, None, metadata=True).open(None) as download:
+    with source.file(Address(KINDLING, "x", sha256, metadata=True), None).open(None) as download:
         assert b"".join(download.chunks) == b"Version: 0.1.0\n"
-    absent = source.file(KINDLING, "x", "0" * 64, None, metadata=False)
+    absent = source.file(Address(KINDLING, "x", "0" * 64), None)
     with pytest.raises(ServeError) as caught, absent.open(None):
         pass
     assert caught.value.status == 404
@@ -127,14 +127,14 @@ def test_asks_in_the_name_of_each_visitor(fake: FakeRegistry) -> None:
     source = make(fake)
     assert source.scope == HOST
     assert source.page(KINDLING, DEV) is not None
-    source.file(KINDLING, "x", digest, DEV, metadata=False).check()
+    source.file(Address(KINDLING, "x", digest), DEV).check()
     for visitor, status in (
         (None, 401),
         (visitor_of(basic("dev", "wrong")["Authorization"]), 403),
     ):
         for ask in (
             lambda visitor=visitor: source.page(KINDLING, visitor),
-            lambda visitor=visitor: source.file(KINDLING, "x", digest, visitor, metadata=False).check(),
+            lambda visitor=visitor: source.file(Address(KINDLING, "x", digest), visitor).check(),
         ):
             with pytest.raises(ServeError) as caught:
                 ask()

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from publish_all._http import Download, Reply
 from publish_all.index.cache import BlobCache
 from publish_all.index.fallback import Routing
-from publish_all.index.index_source import RemoteFile, ServeError
+from publish_all.index.index_source import Address, RemoteFile, ServeError
 from publish_all.index.service import IndexService
 from publish_all.index.transfers import THREADS, BrokenTransferError, Transfers
 
@@ -98,21 +98,17 @@ def test_files_of_a_slow_source_leave_threads_for_pages(cache: BlobCache) -> Non
         yield
 
     class Slow(FakeSource):
-        def file(self, *_: object, metadata: bool) -> RemoteFile:
+        def file(self, *_: object) -> RemoteFile:
             return RemoteFile(scope="a", sha256=f"{next(numbers):064x}", open=slow)
 
     numbers = itertools.count()
     source = Slow(files={"demo": {"demo-1.0.tar.gz": b""}})
     demo = canonicalize_name("demo")
+    address = Address(demo, "demo-1.0.tar.gz", "0" * 64)
 
     async def story() -> int:
         service = IndexService([source], routing=Routing(), cache=cache)
-        asked = [
-            service.file(
-                "fake", demo, "demo-1.0.tar.gz", "0" * 64, metadata=False, byte_range=None, visitor=None
-            )
-            for _ in range(THREADS + 10)
-        ]
+        asked = [service.file("fake", address, byte_range=None, visitor=None) for _ in range(THREADS + 10)]
         waiting = [asyncio.ensure_future(each) for each in asked]
         try:
             await asyncio.sleep(0.2)

@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all.index.cache import Recent
-from publish_all.index.index_source import IndexSource, ServeError, Visitor
+from publish_all.index.index_source import Address, IndexSource, ServeError, Visitor
 from publish_all.repositories.directory import DirectoryRepository
 from publish_all.repositories.simple_pages import (
     HTML_TYPE,
@@ -59,14 +59,12 @@ class DirectorySource(IndexSource):
         found = self._read(project)
         return None if found is None else replace(found, files=tuple(self._listed(project, found)))
 
-    def file(
-        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool
-    ) -> Path | None:
+    def file(self, address: Address, visitor: Visitor) -> Path | None:
         del visitor
-        page = self._read(project)
-        if page is None or page.part(filename, sha256, metadata=metadata) is None:
+        if address.listed(self._read(address.project)) is None:
             return None
-        return self._local(project, f"{filename}.metadata" if metadata else filename)
+        name = f"{address.filename}.metadata" if address.metadata else address.filename
+        return self._local(address.project, name)
 
     def ready(self) -> None:
         if self._root.exists() and not self._root.is_dir():

@@ -17,7 +17,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from publish_all._http import BasicAuth, Download, Session
 from publish_all._urls import origin, shown_url
 from publish_all.index.cache import Recent
-from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor, troubles_of
+from publish_all.index.index_source import Address, IndexSource, RemoteFile, ServeError, Visitor, troubles_of
 from publish_all.repositories.simple_pages import ACCEPT, IndexFile, PageError, ProjectPage, parse_project
 
 NAME = "_fallback"
@@ -98,15 +98,12 @@ class FallbackSource(IndexSource):
             return None
         return replace(page, files=tuple(_through_us(each) for each in page.files))
 
-    def file(
-        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool
-    ) -> RemoteFile | None:
+    def file(self, address: Address, visitor: Visitor) -> RemoteFile | None:
         del visitor
-        page = self._pages.get(project) or self._fetch(project)
-        listed = page.part(filename, sha256, metadata=metadata) if page is not None else None
+        listed = address.listed(self._pages.get(address.project) or self._fetch(address.project))
         if listed is None:
             return None
-        url = f"{listed.url}.metadata" if metadata else listed.url
+        url = f"{listed.url}.metadata" if address.metadata else listed.url
         # Files may be on another host, which must not see the credential.
         auth = self._fallback.auth if origin(url) == origin(self._fallback.url) else None
 
@@ -123,7 +120,7 @@ class FallbackSource(IndexSource):
                     raise ServeError(msg, status=404 if status in {404, 410} else 502)
                 yield download
 
-        return RemoteFile(scope=self._fallback.url, sha256=sha256, open=open_)
+        return RemoteFile(scope=self._fallback.url, sha256=address.sha256, open=open_)
 
     def ready(self) -> None:
         """Always ready: private packages can be served without it."""

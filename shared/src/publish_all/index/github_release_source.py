@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 from publish_all._http import Download
 from publish_all.distributions.distribution import release_of
 from publish_all.index.cache import Recent
-from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor, troubles_of
+from publish_all.index.index_source import Address, IndexSource, RemoteFile, ServeError, Visitor, troubles_of
 from publish_all.repositories.github_release import Asset, GitHubReleaseRepository
 from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
@@ -64,12 +64,11 @@ class GitHubReleaseSource(IndexSource):
         files = in_parallel(lambda each: self._file(each, assets), own)
         return ProjectPage(name=project, files=tuple(files)) if files else None
 
-    def file(
-        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool
-    ) -> RemoteFile | None:
-        del project, visitor
-        asset = self._assets().get(f"{filename}.metadata" if metadata else filename)
-        if asset is None or asset.sha256 != sha256:
+    def file(self, address: Address, visitor: Visitor) -> RemoteFile | None:
+        del visitor
+        name = f"{address.filename}.metadata" if address.metadata else address.filename
+        asset = self._assets().get(name)
+        if asset is None or asset.sha256 != address.sha256:
             return None
 
         @contextmanager
@@ -80,7 +79,7 @@ class GitHubReleaseSource(IndexSource):
             ):
                 yield download
 
-        return RemoteFile(scope=self._repository.url, sha256=sha256, open=open_)
+        return RemoteFile(scope=self._repository.url, sha256=address.sha256, open=open_)
 
     def ready(self) -> None:
         self._assets()

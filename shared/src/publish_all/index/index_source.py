@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from packaging.utils import NormalizedName
 
@@ -58,6 +58,21 @@ class RemoteFile:
     check: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
+class Address(NamedTuple):
+    """A file of a project by its name and hex sha256, both as the page has them, or with `metadata` its core metadata."""
+
+    project: NormalizedName
+    filename: str
+    sha256: str
+    metadata: bool = False
+
+    def listed(self, page: ProjectPage | None) -> IndexFile | None:
+        """The file on a page, None if the page has none with this sha256."""
+        file = page.file(self.filename) if page is not None else None
+        hashes = (file.core_metadata if self.metadata else file.hashes) if file is not None else None
+        return file if hashes and hashes.get("sha256") == self.sha256 else None
+
+
 class IndexSource(Protocol):
     """One place that packages come from. Methods block, and may be called from several threads at once.
 
@@ -79,13 +94,8 @@ class IndexSource(Protocol):
     def page(self, project: NormalizedName, visitor: Visitor) -> ProjectPage | None:
         """What it has of a project now; None if nothing."""
 
-    def file(
-        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool
-    ) -> Path | RemoteFile | None:
-        """A file by its name and hex sha256, both as the page has them, or with `metadata` its core metadata.
-
-        None if the page has no such file.
-        """
+    def file(self, address: Address, visitor: Visitor) -> Path | RemoteFile | None:
+        """The file at an address; None if the page has no such file."""
 
     def ready(self) -> None:
         """Raise `ServeError` if it can't answer at all."""
@@ -117,7 +127,7 @@ def fetch_file(
     part = file
     if metadata:
         part = replace(file, filename=f"{file.filename}.metadata", hashes=file.core_metadata or {})
-    content = source.file(project, file.filename, part.sha256, None, metadata=metadata)
+    content = source.file(Address(project, file.filename, part.sha256, metadata=metadata), None)
     if content is None:
         raise ServeError(f"{source.name} lists {part.filename} and has not got it")
     if isinstance(content, Path):

@@ -14,7 +14,7 @@ from publish_all.credentials.credential_source import Purpose
 from publish_all.diagnoses import PART_MISSING, REGISTRY_CREDENTIAL_REFUSED, Diagnosis
 from publish_all.findings import Finding
 from publish_all.index.cache import Recent
-from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor, troubles_of
+from publish_all.index.index_source import Address, IndexSource, RemoteFile, ServeError, Visitor, troubles_of
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import version_of
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
@@ -78,11 +78,9 @@ class OciSource(IndexSource):
             name=project, files=files, versions=versions, source=releases[-1].source, older=older
         )
 
-    def file(
-        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool
-    ) -> RemoteFile:
+    def file(self, address: Address, visitor: Visitor) -> RemoteFile:
         """By its digest, without reading the index: a client has the digest from a page."""
-        del filename, metadata
+        project, digest = address.project, f"sha256:{address.sha256}"
 
         @contextmanager
         def package() -> Iterator[OciPackage]:
@@ -92,19 +90,19 @@ class OciSource(IndexSource):
 
         @contextmanager
         def open_(byte_range: str | None) -> Iterator[Download]:
-            with package() as found, found.blob(f"sha256:{sha256}", byte_range=byte_range) as download:
+            with package() as found, found.blob(digest, byte_range=byte_range) as download:
                 yield download
 
         def check() -> None:
             if self._own is not None:
                 return  # in the server's own name all visitors are one
             with package() as found:
-                if not found.has_blob(f"sha256:{sha256}"):
+                if not found.has_blob(digest):
                     raise ServeError(f"{self.name} has no such file of {project}", status=404)
 
         place = self._registry.place
         scope = f"{place.registry}/{place.repository(project)}"
-        return RemoteFile(scope=scope, sha256=sha256, open=open_, check=check)
+        return RemoteFile(scope=scope, sha256=address.sha256, open=open_, check=check)
 
     def ready(self) -> None:
         with self._troubles(None):

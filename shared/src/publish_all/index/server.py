@@ -35,7 +35,7 @@ from publish_all._http import BasicAuth
 from publish_all._secret import Secret
 from publish_all._urls import is_loopback
 from publish_all.distributions.distribution import release_of
-from publish_all.index.index_source import ServeError, Visitor
+from publish_all.index.index_source import Address, ServeError, Visitor
 from publish_all.index.middleware import Patience
 from publish_all.index.service import IndexService, PageAnswer
 from publish_all.index.transfers import Body, BrokenTransferError, one_range
@@ -173,15 +173,8 @@ class _Server:
         asked = one_range(request.headers.get("range"))
         if request.headers.get("if-range", etag) != etag:
             asked = None
-        body = await self.service.file(
-            named["source"],
-            release[0],
-            filename.removesuffix(_METADATA),
-            sha256,
-            metadata=metadata,
-            byte_range=asked,
-            visitor=visitor,
-        )
+        address = Address(release[0], filename.removesuffix(_METADATA), sha256, metadata=metadata)
+        body = await self.service.file(named["source"], address, byte_range=asked, visitor=visitor)
         who = "public" if visitor is None and self.gate.password is None else "private"
         headers = _HEADERS | {"ETag": etag, "Cache-Control": f"{who}, {_FOREVER}", "Accept-Ranges": "bytes"}
         if same_etag(request.headers.get("if-none-match"), etag):

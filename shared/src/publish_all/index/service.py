@@ -17,7 +17,7 @@ from packaging.utils import NormalizedName
 from publish_all.distributions.distribution import release_of
 from publish_all.index.cache import AnswerCache, BlobCache, Recent
 from publish_all.index.fallback import Routing
-from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor
+from publish_all.index.index_source import Address, IndexSource, RemoteFile, ServeError, Visitor
 from publish_all.index.transfers import Body, Transfers
 from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import (
@@ -104,26 +104,15 @@ class IndexService:
         """The list of projects, of those sources that tell."""
         return await self._answer("", visitor, self._root)
 
-    async def file(
-        self,
-        source: str,
-        project: NormalizedName,
-        filename: str,
-        sha256: str,
-        *,
-        metadata: bool,
-        byte_range: str | None,
-        visitor: Visitor,
-    ) -> Body:
-        """A file, or (with its own `sha256`) the metadata of one, by its address."""
+    async def file(self, source: str, address: Address, *, byte_range: str | None, visitor: Visitor) -> Body:
+        """A file of a source."""
+        project = address.project
         sources = self._sources if self.routing.is_ours(project) else self._proxied
         found = next((each for each in sources if each.name == source), None)
         if found is None:
             raise ServeError(f"{project} is not served from {source!r}", status=404)
         try:
-            content = await self._ask(
-                lambda: found.file(project, filename, sha256, visitor, metadata=metadata)
-            )
+            content = await self._ask(lambda: found.file(address, visitor))
             if content is None:
                 raise ServeError(f"{source} lists no such file of {project}", status=404)
             key = (content.scope if isinstance(content, RemoteFile) else "", visitor)

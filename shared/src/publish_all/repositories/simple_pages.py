@@ -85,12 +85,6 @@ class ProjectPage:
     def file(self, filename: str) -> IndexFile | None:
         return next((each for each in self.files if each.filename == filename), None)
 
-    def part(self, filename: str, sha256: str, *, metadata: bool) -> IndexFile | None:
-        """The file if it has this sha256, or with `metadata` if its core metadata has it."""
-        file = self.file(filename)
-        hashes = (file.core_metadata if metadata else file.hashes) if file is not None else None
-        return file if hashes and hashes.get("sha256") == sha256 else None
-
 
 def merged(pages: Iterable[ProjectPage]) -> ProjectPage:
     """One page of several: of files with the same name the first, and the first status that is stated."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all._http import Download, Reply
-from publish_all.index.index_source import RemoteFile, ServeError, Visitor
+from publish_all.index.index_source import Address, RemoteFile, ServeError, Visitor
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 
@@ -46,11 +46,10 @@ class FakeSource:
         listed = tuple(self._listed(name, content) for name, content in self.files[project].items())
         return ProjectPage(name=project, files=listed)
 
-    def file(
-        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool
-    ) -> RemoteFile | None:
-        content = (self.metadata_of if metadata else self.files.get(project, {})).get(filename)
-        return None if content is None else self._remote(project, content, sha256, visitor)
+    def file(self, address: Address, visitor: Visitor) -> RemoteFile | None:
+        files = self.metadata_of if address.metadata else self.files.get(address.project, {})
+        content = files.get(address.filename)
+        return None if content is None else self._remote(address.project, content, address.sha256, visitor)
 
     def ready(self) -> None:
         if self.trouble is not None:
