@@ -126,6 +126,6 @@ def test_keeps_no_more_than_its_limit(clock: Clock, size: int) -> None:
         load: Callable[[], Awaitable[str]] = Loads(*["x" * size] * 20)
         for number in range(10):
             await cache.get(str(number), load)
-        assert cache._recent.total <= 1000
+        assert cache.recent.total <= 1000
 
     asyncio.run(story())

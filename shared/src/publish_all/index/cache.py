@@ -16,6 +16,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Generic, TypeVar
 
@@ -36,27 +37,21 @@ _STALE_PART = 24 * 3600.0
 _KEPT_AFTER_PRUNING = 0.9
 
 
+@dataclass(eq=False, repr=False)
 class Recent(Generic[K, V]):
     """A cache of the values used last, up to a total `weight` of `limit`. Safe for several threads."""
 
-    def __init__(
-        self,
-        limit: int,
-        *,
-        weight: Callable[[V], int] = lambda _: 1,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._limit = limit
-        self._weight = weight
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[K, tuple[V, float, int]] = OrderedDict()
-        self.total = 0
+    limit: int
+    weight: Callable[[V], int] = lambda _: 1
+    clock: Callable[[], float] = time.monotonic
+    total: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _kept: OrderedDict[K, tuple[V, float, int]] = field(default_factory=OrderedDict)
 
     def get(self, key: K) -> V | None:
         with self._lock:
             value, until, _ = self._kept.get(key, (None, math.inf, 0))
-            if until <= self._clock():
+            if until <= self.clock():
                 return None
             if value is not None:
                 self._kept.move_to_end(key)
@@ -64,14 +59,14 @@ class Recent(Generic[K, V]):
 
     def put(self, key: K, value: V, seconds: float = math.inf) -> None:
         """Keep a value for so many seconds."""
-        weight = self._weight(value)
+        weight = self.weight(value)
         with self._lock:
             self._drop(key)
-            if weight > self._limit:
+            if weight > self.limit:
                 return  # it would drive out all others, and then itself
-            self._kept[key] = value, self._clock() + seconds, weight
+            self._kept[key] = value, self.clock() + seconds, weight
             self.total += weight
-            while self.total > self._limit:
+            while self.total > self.limit:
                 self._drop(next(iter(self._kept)))
 
     def forget(self, wanted: Callable[[K], bool]) -> None:
@@ -83,17 +78,17 @@ class Recent(Generic[K, V]):
         self.total -= self._kept.pop(key, (None, 0, 0))[2]
 
 
+@dataclass(eq=False, repr=False)
 class AnswerCache(Generic[K, V]):
     """Answers, each loaded once however many clients ask for it at a time, and kept for `seconds`. For one event loop."""
 
-    def __init__(self, recent: Recent[K, V], seconds: Callable[[V], float]) -> None:
-        self._recent = recent
-        self._seconds = seconds
-        self._loading: dict[K, asyncio.Task[V]] = {}
+    recent: Recent[K, V]
+    seconds: Callable[[V], float]
+    _loading: dict[K, asyncio.Task[V]] = field(default_factory=dict)
 
     async def get(self, key: K, load: Callable[[], Awaitable[V]]) -> V:
         """The answer for a key. What `load` raises reaches all who wait for it, and is not kept."""
-        kept = self._recent.get(key)
+        kept = self.recent.get(key)
         if kept is not None:
             return kept
         # One client that goes away must not take the answer from the others.
@@ -101,7 +96,7 @@ class AnswerCache(Generic[K, V]):
 
     def forget(self, wanted: Callable[[K], bool]) -> None:
         """Drop the answers for some keys; those that are being loaded are not kept either."""
-        self._recent.forget(wanted)
+        self.recent.forget(wanted)
         for key in [each for each in self._loading if wanted(each)]:
             del self._loading[key]
 
@@ -112,7 +107,7 @@ class AnswerCache(Generic[K, V]):
                 del self._loading[key]
             # The exception is read here, because the caller may have gone.
             if not task.cancelled() and task.exception() is None and current:
-                self._recent.put(key, task.result(), self._seconds(task.result()))
+                self.recent.put(key, task.result(), self.seconds(task.result()))
 
         task = asyncio.ensure_future(load())
         self._loading[key] = task

@@ -67,22 +67,19 @@ def private_patterns(stated: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (canonicalize_name(each.strip()) for each in stated))))
 
 
+@dataclass(eq=False, repr=False)
 class FallbackSource(IndexSource):
     """An index that is read anonymously or with the credential of the fallback. No visitor's credential is sent there."""
 
-    def __init__(
-        self,
-        fallback: Fallback,
-        session: Session,
-        *,
-        number: int = 1,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.name = NAME if number == 1 else f"{NAME}-{number}"
-        self._fallback = fallback
-        self._session = session
+    fallback: Fallback
+    session: Session
+    number: int = 1
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self.name = NAME if self.number == 1 else f"{NAME}-{self.number}"
         self._pages: Recent[NormalizedName, ProjectPage] = Recent(
-            _FILES_KEPT, weight=lambda page: min(_FILES_KEPT, 1 + len(page.files)), clock=clock
+            _FILES_KEPT, weight=lambda page: min(_FILES_KEPT, 1 + len(page.files)), clock=self.clock
         )
 
     def projects(self, visitor: Visitor) -> tuple[NormalizedName, ...]:
@@ -105,14 +102,14 @@ class FallbackSource(IndexSource):
             return None
         url = f"{listed.url}.metadata" if address.metadata else listed.url
         # Files may be on another host, which must not see the credential.
-        auth = self._fallback.auth if origin(url) == origin(self._fallback.url) else None
+        auth = self.fallback.auth if origin(url) == origin(self.fallback.url) else None
 
         @contextmanager
         def open_(byte_range: str | None) -> Iterator[Download]:
             headers = {"Accept-Encoding": "identity"} | ({"Range": byte_range} if byte_range else {})
             with (
                 troubles_of(""),
-                self._session.stream("GET", url, auth=auth, headers=headers, redirects=True) as download,
+                self.session.stream("GET", url, auth=auth, headers=headers, redirects=True) as download,
             ):
                 status = download.reply.status
                 if status not in {200, 206, 416}:
@@ -120,15 +117,15 @@ class FallbackSource(IndexSource):
                     raise ServeError(msg, status=404 if status in {404, 410} else 502)
                 yield download
 
-        return RemoteFile(scope=self._fallback.url, sha256=address.sha256, open=open_)
+        return RemoteFile(scope=self.fallback.url, sha256=address.sha256, open=open_)
 
     def ready(self) -> None:
         """Always ready: private packages can be served without it."""
 
     def _fetch(self, project: NormalizedName) -> ProjectPage | None:
-        url, auth = self._fallback.page_url(project), self._fallback.auth
+        url, auth = self.fallback.page_url(project), self.fallback.auth
         with troubles_of(""):
-            reply = self._session.request("GET", url, auth=auth, headers={"Accept": ACCEPT}, redirects=True)
+            reply = self.session.request("GET", url, auth=auth, headers={"Accept": ACCEPT}, redirects=True)
         if reply.status == 404:
             return None
         if reply.status != 200:

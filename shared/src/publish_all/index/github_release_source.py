@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.parser import BytesHeaderParser
 from threading import Lock
 
@@ -31,24 +31,20 @@ def make(repository: GitHubReleaseRepository, *, own: bool) -> GitHubReleaseSour
     return GitHubReleaseSource(repository.reader(), own=own)
 
 
+@dataclass(eq=False, repr=False)
 class GitHubReleaseSource(IndexSource):
     """All files of all releases that are published. Those of a public repository are fetched from GitHub by clients."""
 
-    def __init__(
-        self,
-        repository: GitHubReleaseRepository,
-        *,
-        own: bool,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.name = repository.name
-        self._repository = repository
-        self._own = own
-        self._clock = clock
+    repository: GitHubReleaseRepository
+    own: bool
+    clock: Callable[[], float] = time.monotonic
+    _until: float = -1.0
+    _private: bool = True
+
+    def __post_init__(self) -> None:
+        self.name = self.repository.name
         self._lock = Lock()
         self._listed: Mapping[str, Asset] = {}
-        self._until = -1.0
-        self._private = True
         # What each wheel requires of Python, by the sha256 of its metadata.
         self._requires: Recent[str, tuple[str | None]] = Recent(_METADATA_KEPT)
 
@@ -75,11 +71,11 @@ class GitHubReleaseSource(IndexSource):
         def open_(byte_range: str | None) -> Iterator[Download]:
             with (
                 troubles_of(self.name),
-                self._repository.api.content(asset.url, byte_range=byte_range) as download,
+                self.repository.api.content(asset.url, byte_range=byte_range) as download,
             ):
                 yield download
 
-        return RemoteFile(scope=self._repository.url, sha256=address.sha256, open=open_)
+        return RemoteFile(scope=self.repository.url, sha256=address.sha256, open=open_)
 
     def ready(self) -> None:
         self._assets()
@@ -87,17 +83,17 @@ class GitHubReleaseSource(IndexSource):
     def _assets(self) -> Mapping[str, Asset]:
         """All files by name. Of several releases with the same file, the newest."""
         with self._lock, troubles_of(self.name):
-            if self._clock() >= self._until:
-                about = self._repository.api.get("")
+            if self.clock() >= self._until:
+                about = self.repository.api.get("")
                 self._private = not (isinstance(about, dict) and about.get("private") is False)
-                if self._private and not self._own:
-                    msg = f"{self.name}: {self._repository.url} is private"
+                if self._private and not self.own:
+                    msg = f"{self.name}: {self.repository.url} is private"
                     hint = "Show its files to all readers of this index: --own-credentials"
                     raise ServeError(msg, status=403, hint=hint)
                 found: dict[str, Asset] = {}
-                for each in self._repository.published():
+                for each in self.repository.published():
                     found.setdefault(each.name, each)
-                self._listed, self._until = found, self._clock() + FRESH
+                self._listed, self._until = found, self.clock() + FRESH
             return self._listed
 
     def _file(self, asset: Asset, assets: Mapping[str, Asset]) -> IndexFile:
@@ -118,7 +114,7 @@ class GitHubReleaseSource(IndexSource):
             content = b""
             # Not from the API where it need not be: without a credential it takes 60 requests an hour.
             url = metadata.url if self._private else metadata.download
-            with troubles_of(self.name), self._repository.api.content(url) as download:
+            with troubles_of(self.name), self.repository.api.content(url) as download:
                 for chunk in download.chunks:
                     content += chunk
                     if len(content) > _METADATA_SIZE:

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -58,26 +58,24 @@ class PageAnswer(NamedTuple):
     html: Rendered
 
 
+@dataclass(eq=False, repr=False)
 class IndexService:
     """Answers for one event loop. `proxied` are the fallbacks whose pages and files pass through us.
 
     Methods raise `ServeError`.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[IndexSource],
-        *,
-        routing: Routing,
-        cache: BlobCache,
-        proxied: Sequence[IndexSource] = (),
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.routing = routing
+    sources: Sequence[IndexSource]
+    _: KW_ONLY
+    routing: Routing
+    cache: BlobCache
+    proxied: Sequence[IndexSource] = ()
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        clock = self.clock
         self.counts: Counter[str] = Counter()
         """How often something happened, by the names of `metrics`. For the event loop only."""
-        self._sources = tuple(sources)
-        self._proxied = tuple(proxied)
         # The answer to one visitor is never given to another: it may be private.
         self._answers: AnswerCache[tuple[str, Visitor], PageAnswer | ServeError] = AnswerCache(
             Recent(ANSWERS_KEPT, weight=_weight, clock=clock),
@@ -87,7 +85,7 @@ class IndexService:
             Recent(1, clock=clock), lambda _: _REFUSAL_KEPT
         )
         self._permitted: Recent[tuple[str, Visitor], bool] = Recent(_PERMISSIONS_KEPT, clock=clock)
-        self._transfers = Transfers(cache)
+        self._transfers = Transfers(self.cache)
         self._threads = anyio.CapacityLimiter(THREADS)
         self.refusals: dict[str, None] = {}
         """Why pages and files were not given, in words, each once: the first few. Clients show none of them."""
@@ -95,7 +93,7 @@ class IndexService:
     async def page(self, project: NormalizedName, visitor: Visitor) -> PageAnswer:
         """The page of a project: of the one place where its name is looked up."""
         ours = self.routing.is_ours(project)
-        sources = self._sources if ours else self._proxied
+        sources = self.sources if ours else self.proxied
         return await self._answer(
             project, visitor if ours else None, lambda who: self._page(project, sources, who)
         )
@@ -107,7 +105,7 @@ class IndexService:
     async def file(self, source: str, address: Address, *, byte_range: str | None, visitor: Visitor) -> Body:
         """A file of a source."""
         project = address.project
-        sources = self._sources if self.routing.is_ours(project) else self._proxied
+        sources = self.sources if self.routing.is_ours(project) else self.proxied
         found = next((each for each in sources if each.name == source), None)
         if found is None:
             raise ServeError(f"{project} is not served from {source!r}", status=404)
@@ -186,12 +184,12 @@ class IndexService:
         more = "No fallback index is configured (--fallback, with the private names as --private)."
         if self.routing.fallbacks:
             more = "It is a private name, so it is not looked up in the fallback index."
-        names = ", ".join(each.name for each in self._sources)
+        names = ", ".join(each.name for each in self.sources)
         raise ServeError(f"{names} has no {project}. {more}", status=404)
 
     def _root(self, visitor: Visitor) -> PageAnswer:
         found: set[NormalizedName] = set()
-        for names in _each(self._sources, lambda each: each.projects(visitor)):
+        for names in _each(self.sources, lambda each: each.projects(visitor)):
             # GitHub's registry does not list its packages; the other sources still do.
             if not isinstance(names, ServeError):
                 found.update(names)
@@ -199,10 +197,10 @@ class IndexService:
         return PageAnswer(*map(_rendered, render_root(projects)))
 
     def _look(self) -> tuple[int, str]:
-        found = _each(self._sources, lambda each: each.ready())
+        found = _each(self.sources, lambda each: each.ready())
         lines = [
             error.message if isinstance(error, ServeError) else f"{source.name}: ready"
-            for source, error in zip(self._sources, found, strict=True)
+            for source, error in zip(self.sources, found, strict=True)
         ]
         return 503 if any(found) else 200, "\n".join(lines)
 
