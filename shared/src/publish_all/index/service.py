@@ -93,14 +93,12 @@ class IndexService:
     async def page(self, project: NormalizedName, visitor: Visitor) -> PageAnswer:
         """The page of a project: of the one place where its name is looked up."""
         ours = self.routing.is_ours(project)
-        sources = self.sources if ours else self.proxied
-        return await self._answer(
-            project, visitor if ours else None, lambda who: self._page(project, sources, who)
-        )
+        sources, who = (self.sources, visitor) if ours else (self.proxied, None)
+        return await self._answer(project, who, lambda: self._page(project, sources, who))
 
     async def root(self, visitor: Visitor) -> PageAnswer:
         """The list of projects, of those sources that tell."""
-        return await self._answer("", visitor, self._root)
+        return await self._answer("", visitor, lambda: self._root(visitor))
 
     async def file(self, source: str, address: Address, *, byte_range: str | None, visitor: Visitor) -> Body:
         """A file of a source."""
@@ -147,14 +145,14 @@ class IndexService:
             self.refusals[refusal.text] = None
         return refusal
 
-    async def _answer(self, name: str, visitor: Visitor, make: Callable[[Visitor], PageAnswer]) -> PageAnswer:
+    async def _answer(self, name: str, visitor: Visitor, make: Callable[[], PageAnswer]) -> PageAnswer:
         asked = False
 
         def made() -> PageAnswer | ServeError:
             nonlocal asked
             asked = True
             try:
-                return make(visitor)
+                return make()
             except ServeError as error:
                 return error.with_traceback(None)
 

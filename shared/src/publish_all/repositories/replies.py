@@ -355,17 +355,10 @@ class RefusedError(HttpError):
         wait: float | None = None,
         failure: Failure = Failure.STATUS,
     ) -> None:
-        super().__init__(
-            finding.message,
-            failure=failure,
-            url=finding.where,
-            hint=finding.hint or None,
-            retryable=retryable,
-            retry_after=wait,
-        )
+        super().__init__(finding.message, failure=failure, url=finding.where, hint=finding.hint or None)
         self.findings = (finding,)
-        self.status = status
-        self.code = code
+        self.retryable, self.retry_after = retryable, wait
+        self.status, self.code = status, code
 
 
 class UnauthorizedError(CredentialError):
