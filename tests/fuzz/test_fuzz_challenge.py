@@ -68,9 +68,7 @@ def ask(**replies: Reply) -> None:
         return replies.get("token" if "/token" in asked.path else "tags")
 
     fake.hooks.append(answer)
-    registry = OciRegistry(
-        parse_place("ghcr.io/sep"), make_session(transport=fake), sleep=lambda _: None, attempts=1
-    )
+    registry = OciRegistry(parse_place("ghcr.io/sep"), make_session(transport=fake), sleep=lambda _: None)
     try:
         registry.package(canonicalize_name("demo"), login=LOGIN).tags()
     except (CredentialError, HttpError) as error:

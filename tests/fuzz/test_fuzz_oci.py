@@ -89,9 +89,7 @@ def registry(**replies: bytes) -> OciRegistry:
         return Reply(200)
 
     fake.hooks.append(answer)
-    return OciRegistry(
-        parse_place("ghcr.io/sep"), make_session(transport=fake), sleep=lambda _: None, attempts=1
-    )
+    return OciRegistry(parse_place("ghcr.io/sep"), make_session(transport=fake), sleep=lambda _: None)
 
 
 def serve(**replies: bytes) -> None:
