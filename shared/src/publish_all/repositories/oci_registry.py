@@ -105,8 +105,8 @@ class _Token:
 class OciRegistry:
     """One place in a registry. Safe for several threads, and for requests of several users.
 
-    `name` is what the configuration calls the place. What is learned about authentication is kept in `wanted`; no login
-    is, but in the keys of `tokens`, so that no user is ever served with another's.
+    `name` is what the configuration calls the place. The kind of authentication is kept in `wanted`; a login is
+    kept only in the keys of `tokens`, so that no user is ever served with another's.
     """
 
     place: layout.Place
