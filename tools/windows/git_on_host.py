@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 _DRIVE = re.compile(r"^((?:--[a-z-]+=)?(?:file:///)?)([A-Za-z]):[\\/](.*)$", re.DOTALL)
-_LEADING = {"commondir": "GIT_COMMON_DIR", "objects/info/alternates": "GIT_ALTERNATE_OBJECT_DIRECTORIES"}
 _PATHS = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_DIR", "HOME")
 
 
@@ -23,24 +22,25 @@ def on_host(text: str) -> str:
 
 
 def repository(folder: Path) -> dict[str, str]:
-    """Variables for the repository around a folder, where git's own files lead on by paths of Windows."""
+    """Variables for the repository around a folder, where its files lead on by paths of Windows."""
     for each in (folder, *folder.parents):
-        data = each / ".git"
+        data, leads_on = each / ".git", ""
         if data.is_file():
-            data = Path(on_host(data.read_text(encoding="utf-8").partition("gitdir:")[2].strip()))
+            leads_on = data.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+            data = each / on_host(leads_on)
         if not data.is_dir():
             continue
-        found = {}
-        for name, variable in _LEADING.items():
-            if (data / name).is_file():
-                paths = (data / name).read_text(encoding="utf-8").split("\n")[:-1]
-                if any(map(_DRIVE.match, paths)):
-                    found[variable] = ":".join(map(on_host, paths))
-        return (
-            {"GIT_DIR": str(data), "GIT_WORK_TREE": str(each), **found}
-            if found or (each / ".git").is_file()
-            else {}
-        )
+        for written in (data / "commondir", *data.glob("modules/**/commondir")):
+            # References are searched where the file says, whatever GIT_COMMON_DIR is.
+            text = written.read_text(encoding="utf-8") if written.is_file() else ""
+            if _DRIVE.match(text):
+                written.write_text(on_host(text), encoding="utf-8")
+        alternates = data / "objects/info/alternates"
+        paths = alternates.read_text(encoding="utf-8").split("\n")[:-1] if alternates.is_file() else []
+        found = {"GIT_DIR": str(data), "GIT_WORK_TREE": str(each)} if _DRIVE.match(leads_on) else {}
+        if any(map(_DRIVE.match, paths)):
+            found["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(map(on_host, paths))
+        return found
     return {}
 
 
