@@ -248,10 +248,10 @@ class DirectoryRepository:
         """
         folder = self._folder(distribution.project)
         stated = folder / distribution.filename
-        there = [*folder.iterdir()] if folder.is_dir() else []
-        if stated in there:  # the file system may ignore case
+        there = {each.name: each for each in folder.iterdir()} if folder.is_dir() else {}
+        if stated.name in there:  # the file system and its paths may ignore case
             return stated
-        for each in there:
+        for each in there.values():
             same = each.suffix == stated.suffix and release_of(each.name) == release_of(stated.name)
             if same and pages.architecture_of(each.name) == pages.architecture_of(stated.name):
                 return each
