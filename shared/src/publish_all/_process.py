@@ -71,7 +71,7 @@ def run(
             try:
                 printed = process.communicate((text or "").encode(), timeout=timeout)
             finally:
-                if contained:
+                if contained or (sys.platform == "win32" and process.poll() is None):
                     _end_group(process)
                 elif process.poll() is None:
                     process.kill()
