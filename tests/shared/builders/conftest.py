@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
+import zipfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TypeAlias
 
 import pytest
 
 from publish_all._process import run
+from publish_all.builders import unix_modes
 from publish_all.variants.variant import BuildVariant
 
 MakeTree: TypeAlias = Callable[..., Path]
@@ -48,3 +51,19 @@ def make_variant() -> MakeVariant:
         return BuildVariant(**{**settings, **more})  # type: ignore[arg-type]  # the tests state the right types
 
     return make
+
+
+@pytest.fixture
+def unpatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what a build worker changes in its process."""
+    monkeypatch.setattr(os, "stat", os.stat)
+    monkeypatch.setattr(os, "lstat", os.lstat)
+    monkeypatch.setattr(zipfile.ZipInfo, "__init__", zipfile.ZipInfo.__init__)
+    monkeypatch.setattr(PureWindowsPath, "__lt__", PureWindowsPath.__lt__)
+    monkeypatch.setattr(unix_modes, "_EXECUTABLE", {})
+
+
+@pytest.fixture
+def as_in_the_worker(unpatched: None) -> None:
+    """Let backends that a test calls write archives as in a build worker."""
+    unix_modes.made_on_unix()

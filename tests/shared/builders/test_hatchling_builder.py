@@ -25,6 +25,7 @@ from publish_all.builders.staged_builder import StagedBuilder
 from publish_all.errors import BuildError, ConfigurationError
 from publish_all.variants.variant import BuildVariant
 
+pytestmark = pytest.mark.usefixtures("as_in_the_worker")
 PYPROJECT = """\
 [build-system]
 requires = ["hatchling"]

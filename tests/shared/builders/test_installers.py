@@ -95,6 +95,7 @@ def test_pip_installs_where_the_user_has_told_pip_alone_where_packages_come_from
     assert settings({"PATH": os.environ["PATH"], **given}, pip_files=[file]).installer == installer
 
 
+@pytest.mark.posix("shell")
 @pytest.mark.parametrize(
     ("exit_code", "given", "installer"),
     [(0, {}, "uv"), (127, {}, "pip"), (127, {"UV_INDEX": "https://corp.example/simple"}, "uv")],

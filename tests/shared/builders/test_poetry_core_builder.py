@@ -18,6 +18,7 @@ from publish_all.builders.stage import Stages, refuse_missing, working_directory
 from publish_all.builders.staged_builder import StagedBuilder
 from publish_all.errors import BuildError
 
+pytestmark = pytest.mark.usefixtures("as_in_the_worker")
 BUILD_SYSTEM = {"requires": ["poetry-core"], "build-backend": "poetry.core.masonry.api"}
 FILES = {
     "pyproject.toml": "# not what is built\n",

@@ -195,8 +195,11 @@ def monorepo(make_tree, tmp_path):
         },
         name="mono",
     )
-    (root / "py/README.md").symlink_to("../README.md")
-    (root / "code").symlink_to("py/src/demo")
+    if os.name == "posix":
+        (root / "py/README.md").symlink_to("../README.md")
+        (root / "code").symlink_to("py/src/demo")
+    else:  # links need a right there
+        (root / "py/README.md").write_text("readme")
     git(root, "submodule", "--quiet", "add", str(library), "vendor/library")
     commit(root)
     return root

@@ -365,7 +365,8 @@ def test_a_platform_wheel_is_the_backends_with_its_files_and_its_tag(
     assert members(built) == ["demo/__init__.py", "demo/tool"]
     with zipfile.ZipFile(built) as opened:
         assert opened.testzip() is None
-        assert opened.getinfo("demo/tool").external_attr >> 16 & 0o777 == 0o755
+        if os.name == "posix":  # files have no executable bit on Windows
+            assert opened.getinfo("demo/tool").external_attr >> 16 & 0o777 == 0o755
         described = opened.read("demo_x-1.0.dist-info/WHEEL").decode()
     for line in ("Root-Is-Purelib: false", "Tag: py3-none-win_amd64", "Tag: py3-none-win_arm64", "Build: 2"):
         assert line in described.splitlines()

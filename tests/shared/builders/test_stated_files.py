@@ -51,7 +51,8 @@ def built(root, variant, output):
 def description(wheel):
     with zipfile.ZipFile(wheel) as opened:
         (name,) = (each for each in opened.namelist() if each.endswith(".dist-info/METADATA"))
-        return opened.read(name).decode().partition("\n\n")[2].strip()
+        # setuptools writes line ends of the system
+        return opened.read(name).decode().replace("\r\n", "\n").partition("\n\n")[2].strip()
 
 
 @pytest.mark.parametrize(

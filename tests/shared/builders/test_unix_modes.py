@@ -39,15 +39,6 @@ def root(make_tree):
     return root
 
 
-@pytest.fixture
-def unpatched(monkeypatch):
-    monkeypatch.setattr(os, "stat", os.stat)
-    monkeypatch.setattr(os, "lstat", os.lstat)
-    monkeypatch.setattr(zipfile.ZipInfo, "__init__", zipfile.ZipInfo.__init__)
-    monkeypatch.setattr(PureWindowsPath, "__lt__", PureWindowsPath.__lt__)
-    monkeypatch.setattr(unix_modes, "_EXECUTABLE", {})
-
-
 def is_executable(path):
     return bool(os.stat(path).st_mode & 0o111)  # noqa: PTH116 - as backends ask
 

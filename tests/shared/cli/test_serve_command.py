@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_every_option_can_be_a_variable(
     assert connection.repositories == ("local", "github")
     assert (index.fallbacks, index.private) == (("https://one.test/", "https://two.test/"), ("kindling-*",))
     assert (index.proxy, index.own_credentials, index.base_path) == (True, False, "/python")
-    assert (str(index.cache_dir), index.cache_size, index.upload_limit) == ("/cache", 1 << 20, 2 << 20)
+    assert (index.cache_dir, index.cache_size, index.upload_limit) == (Path("/cache"), 1 << 20, 2 << 20)
     assert index.chunked_above == 32 << 20
     assert (asked["host"], asked["port"], asked["log_as_json"]) == ("0.0.0.0", 8081, True)
     assert (asked["trusted_proxies"], asked["grace"]) == (("10.0.0.0/8", "fd00::1"), 30)
