@@ -176,6 +176,18 @@ def test_keeps_the_name_of_the_secret_and_the_environment(migrate, text, login):
 
 
 @pytest.mark.parametrize(
+    ("name", "destinations"),
+    [
+        ("POETRY_PYPI_TOKEN_PYPI", ("pypi",)),
+        ("POETRY_HTTP_BASIC_PYPI_PASSWORD", ("pypi",)),
+        ("POETRY_HTTP_BASIC_CORP_PASSWORD", ()),
+    ],
+)
+def test_a_script_with_the_login_of_a_private_source_does_not_publish(migrate, name, destinations):
+    assert migrate(ci=with_env("make test", **{name: SECRET})).destinations == destinations
+
+
+@pytest.mark.parametrize(
     ("on", "prefix"),
     [
         ("{push: {tags: ['v*']}}", "v"),
@@ -293,6 +305,8 @@ def test_tells_which_inputs_python_versions_and_events_are_left_out(migrate):
     more = "  docs:\n    steps:\n      - run: x\n"
     assert migrate(ci=text + more).left_out == "input dry_run, Python 3.11, Python 3.12"
     assert migrate(ci=workflow("twine upload x", on="push")).left_out == "event push"
+    token = workflow("twine upload x", more=python.replace("${{ matrix.python }}", f"ghp_{'a' * 36}"))
+    assert migrate(ci=token).left_out == "Python ***"
 
 
 def test_a_workflow_that_is_only_started_by_hand_publishes_no_releases(migrate):

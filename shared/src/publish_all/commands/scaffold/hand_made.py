@@ -53,7 +53,10 @@ _NAME = re.compile(r" (?:-r|--repository|--repo|--index)[ =](\S+)")
 _VARIABLE = re.compile(
     r"TWINE_REPOSITORY(_URL)?|HATCH_INDEX_REPO|PDM_PUBLISH_REPO|UV_PUBLISH_URL|FLIT_INDEX_URL"
 )
-_CREDENTIAL = re.compile(r"(TWINE|FLIT|PDM_PUBLISH|UV_PUBLISH|HATCH_INDEX|POETRY)_.*(PASSWORD|TOKEN|AUTH)")
+# Those of other names in POETRY_HTTP_BASIC_ are for private sources, which tests install from.
+_CREDENTIAL = re.compile(
+    r"(TWINE|FLIT|PDM_PUBLISH|UV_PUBLISH|HATCH_INDEX|POETRY_(HTTP_BASIC_)?PYPI)_.*(PASSWORD|TOKEN|AUTH)"
+)
 _SECRET = re.compile(r"\$\{\{ *secrets\.(?!GITHUB_TOKEN)(\w+) *\}\}")
 _IF_TAG = re.compile(r"refs/tags|ref_type *== *'tag'")
 _TAGS = re.compile(r"(?P<prefix>[A-Za-z][\w./-]*?)(?:\*|\[0-9\])")
@@ -160,7 +163,7 @@ class HandMade:
             of_tags = [*table(triggers, "push")] == ["tags"]
             usual = {"release", "create", "workflow_dispatch", "push" if of_tags else ""}
             found += [f"event {each}" for each in triggers if each not in usual]
-        return ", ".join(found)
+        return masked(", ".join(found))
 
     def without_publishing(self) -> str | None:
         """The text without the jobs and steps that publish. None if they do more, or the rest needs them."""
