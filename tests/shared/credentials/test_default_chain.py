@@ -8,6 +8,7 @@ import pytest
 
 from publish_all._process import Completed
 from publish_all._secret import Secret
+from publish_all.commands.context import Runtime
 from publish_all.config.model import ProjectConfig, When
 from publish_all.credentials.credential_source import CredentialKind
 from publish_all.credentials.default_chain import default_chain
@@ -312,3 +313,11 @@ def test_the_token_of_gh_goes_to_github_only(gh_of, make_request):
 )
 def test_a_gh_that_cannot_help_is_not_here(answer, words, gh_of, make_request, misses):
     assert words in misses(gh_of(answer), make_request("github"))["gh auth token"]
+
+
+def test_no_description_of_a_chain_has_the_environment(chain_of):
+    chain = chain_of({"PUBLISH_ALL_CORP_TOKEN": "canary"}, explicit=Explicit("corp", "bob", Secret("canary")))
+    tools = [each.tools for each in chain.sources if hasattr(each, "tools")]
+    assert tools
+    assert "canary" not in repr([chain, *chain.sources, *tools])
+    assert "canary" not in repr(Runtime(environment={"PUBLISH_ALL_CORP_TOKEN": "canary"}))

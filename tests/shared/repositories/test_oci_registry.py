@@ -57,6 +57,12 @@ def test_an_open_registry_is_told_nothing(registry, fake_registry):
     assert not any("Authorization" in each.headers for each in fake_registry.asked)
 
 
+def test_packages_of_two_users_are_two(registry):
+    packages = {registry.package(KINDLING, login=each) for each in (ADA, ADA, None)}
+    assert len(packages) == 3
+    assert "ada" not in repr(packages)
+
+
 @pytest.mark.usefixtures("users")
 def test_a_token_is_asked_for_with_our_own_scope_and_kept(registry, fake_registry, time):
     package = registry.package(KINDLING, login=ADA, write=True)

@@ -39,7 +39,7 @@ class Runtime:
     `listener` is told what happens. `isolation`, `refresh` and when the run `started` are about build environments, see `BuildSettings`.
     """
 
-    environment: Mapping[str, str] = field(default_factory=os.environ.copy)
+    environment: Mapping[str, str] = field(default_factory=os.environ.copy, repr=False)
     home: Path = field(default_factory=home_folder)
     run: Run = run
     run_project: Run = run_project_code

@@ -89,7 +89,7 @@ class ToolSettings:
     `broken` has the errors of files that cannot be read.
     """
 
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     places: Mapping[str, tuple[ToolRepository, ...]] = field(default_factory=dict)
     broken: Mapping[str, ConfigurationError] = field(default_factory=dict)
     files: HostFolders | None = None

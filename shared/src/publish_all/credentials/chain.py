@@ -42,7 +42,7 @@ class _Entry:
     trace: tuple[TraceEntry, ...] = ()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class CredentialChain:
     """Implements `Credentials` over sources in their order; answers are kept per repository and project.
 

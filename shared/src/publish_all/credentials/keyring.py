@@ -76,7 +76,7 @@ class _Answer(NamedTuple):
     made: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class KeyringSource(CredentialSource):
     """The keyring backends of this machine, without our own, which would ask us.
 

@@ -34,7 +34,7 @@ class Ask(Protocol):
     def __call__(self, question: str, *, hidden: bool) -> str: ...
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Explicit(CredentialSource):
     """`--username` and `--password` as given with `--repository`; either may be missing.
 
@@ -59,7 +59,7 @@ class Explicit(CredentialSource):
         return self.user if request.repository == self.repository else None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class PromptSource(CredentialSource):
     """The last source. Its answers are remembered for the repository, so that several projects ask once.
 

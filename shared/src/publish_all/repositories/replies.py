@@ -303,7 +303,7 @@ WhoAsks: TypeAlias = Login | Callable[[], Login | None] | None
 """A login, a function that finds it when it is needed, or None for anonymous requests."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Asked:
     """A request to a registry: by whom, of which OCI repository (None: of the registry as such), and whether to write or delete.
 
