@@ -397,6 +397,17 @@ def test_two_projects_of_a_repository_have_a_workflow_each(project):
     assert project.planned().needed == ()
 
 
+def test_another_project_takes_no_choices_from_a_pipeline_for_gitlab(project):
+    gitlab = {"services": (Service.GITLAB,)}
+    carry_out(project.planned(**gitlab, tests=("make whole",), tag_prefix="whole-"))
+    project.add("sub/pyproject.toml", HATCH)
+    project.root /= "sub"
+    plan = project.planned(**gitlab)
+    assert "whole" not in plan.changes[1].after
+    carry_out(project.planned(**gitlab, tests=("make sub",)))
+    assert project.planned(**gitlab).needed == ()
+
+
 def test_a_hand_made_gitlab_pipeline_stays_and_is_to_include_ours(project):
     project.add(".gitlab-ci.yml", "build: {script: make}\n")
     plan = project.planned(services=(Service.GITLAB,))

@@ -136,7 +136,7 @@ def look(options: InitOptions) -> Found:
         notes.append("a pyproject.toml is created for publish-all; setup.py and setup.cfg are not changed")
     for each in known:
         notes.append(f"{each.name} is configured in {each.origin}: use `-r {each.name}` to publish there")
-    pipeline = _own_pipeline(repository)
+    pipeline = _own_pipeline(repository, subfolder)
     own = pipeline or ours if options.services == (choices.Service.GITLAB,) else ours or pipeline
     texts = (text, current(own.path) or "") if own is not None else (text,)
     return Found(
@@ -174,13 +174,15 @@ def _members(root: Path) -> tuple[ProjectConfig, ...]:
 
 
 def _own_workflow(repository: Path, subfolder: str) -> Workflow | None:
-    """The workflow that `init` has written for this project; that of another one names another folder."""
-    for each in read_workflows(repository).found:
-        text = current(each.path) or ""
-        folders = set(re.findall(r"publish-all -C (.+?) (?:publish|build)\b", text))
-        if choices.is_ours(text) and folders == ({shlex.quote(subfolder)} if subfolder else set()):
-            return each
-    return None
+    """The workflow that `init` has written for this project."""
+    found = read_workflows(repository).found
+    return next((each for each in found if _is_for(current(each.path) or "", subfolder)), None)
+
+
+def _is_for(text: str, subfolder: str) -> bool:
+    """Whether `init` has written it for this project; that of another one names another folder."""
+    folders = set(re.findall(r"publish-all -C (.+?) (?:publish|build)\b", text))
+    return choices.is_ours(text) and folders == ({shlex.quote(subfolder)} if subfolder else set())
 
 
 def gitlab_file(repository: Path) -> Path:
@@ -190,12 +192,12 @@ def gitlab_file(repository: Path) -> Path:
     return path if text is None or choices.is_ours(text) else repository / ".gitlab" / "publish.yml"
 
 
-def _own_pipeline(repository: Path) -> Workflow | None:
-    """The pipeline for GitLab that `init` has written, if it is still valid."""
+def _own_pipeline(repository: Path, subfolder: str) -> Workflow | None:
+    """The pipeline for GitLab that `init` has written for this project, if it is still valid."""
     path = gitlab_file(repository)
     text = current(path) or ""
     with suppress(ConfigurationError):
-        return pipeline_in(text, path) if choices.is_ours(text) else None
+        return pipeline_in(text, path) if _is_for(text, subfolder) else None
     return None
 
 
