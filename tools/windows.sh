@@ -53,6 +53,7 @@ make_python() {
     echo 'int DllMainCRTStartup(void *module, unsigned reason, void *reserved) { return 1; }' >"$home/python3.c"
     x86_64-w64-mingw32-gcc -shared -nostdlib "$home/python3.c" "$home/python3.def" -o "$windows/python3.dll"
     env -u DISPLAY WINEDLLOVERRIDES='mscoree,mshtml=' wineboot --init >/dev/null 2>&1 </dev/null
+    compile "$here/windows/where.c" -o "$home/where.exe" && mv -f "$home/where.exe" "$system"
     # Extension modules in Rust ask it for random numbers; wine has it from version 9 on.
     cat >"$home/random.c" <<'END'
 #include <windows.h>
@@ -80,7 +81,7 @@ install() {
 
 # Through a pipe: this Python cannot start where standard output is a file.
 run() {
-    env -u DISPLAY -u TERM -u PYTHONPATH -u VIRTUAL_ENV -u PIP_FIND_LINKS WINEPATH="Z:$windows" SSL_CERT_FILE='Z:\etc\ssl\certs\ca-certificates.crt' \
+    env -u DISPLAY -u TERM -u PYTHONPATH -u VIRTUAL_ENV -u PIP_FIND_LINKS WINEPATH="Z:$windows" WINEDLLOVERRIDES=where.exe=n SSL_CERT_FILE='Z:\etc\ssl\certs\ca-certificates.crt' \
         wine "$windows/python.exe" "$@" </dev/null 2>&1 | sed -u 's/\r$//'
 }
 

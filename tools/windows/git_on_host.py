@@ -17,8 +17,17 @@ def on_host(text: str) -> str:
     if found is None:
         return "/dev/null" if text.lower() == "nul" else text
     before, drive, path = found[1].replace("file:///", "file://"), found[2].lower(), found[3]
-    root = os.path.realpath(Path(os.environ["WINEPREFIX"], "dosdevices", f"{drive}:")).rstrip("/")
-    return f"{before}{root}/{path}".replace("\\", "/")
+    return f"{before}{root_of(drive)}/{path}".replace("\\", "/")
+
+
+def root_of(drive: str) -> str:
+    return os.path.realpath(Path(os.environ["WINEPREFIX"], "dosdevices", f"{drive}:")).rstrip("/")
+
+
+def in_wine(path: bytes) -> bytes:
+    """A path of the host, as git for Windows says it."""
+    on_c = root_of("c").encode() + b"/"
+    return b"C:/" + path[len(on_c) :] if path.startswith(on_c) else b"Z:" + path
 
 
 def repository(folder: Path) -> dict[str, str]:
@@ -70,7 +79,7 @@ def main(request: str) -> int:
         )
         lines = done.stdout.splitlines(keepends=True)
         is_path = bool({"rev-parse", "worktree"} & set(arguments))
-        said.writelines(b"Z:" + each if is_path and each.startswith(b"/") else each for each in lines)
+        said.writelines(in_wine(each) if is_path and each.startswith(b"/") else each for each in lines)
     return done.returncode
 
 
