@@ -38,6 +38,7 @@ class Project:
     def __init__(self, root, runtime):
         self.root = root
         self._around = runtime
+        self.git_remote = "https://github.com/sep/demo"
 
     def add(self, name, text):
         path = self.root / name
@@ -61,7 +62,7 @@ def project(tmp_path):
     folders = Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts)
 
     def git(command, **_):
-        return CompletedProcess(command, 0, "https://github.com/sep/demo\n", "")
+        return CompletedProcess(command, 0, f"{made.git_remote}\n", "")
 
     made = Project(tmp_path / "demo", Runtime(environment={}, home=tmp_path, run=git, folders=folders))
     made.add(".git/HEAD", "")
@@ -383,6 +384,14 @@ def test_each_service_keeps_what_was_written_for_it(project):
     carry_out(project.planned(**gitlab, tests=("make gitlab",)))
     assert project.planned(**gitlab).needed == ()
     assert project.planned(**github).needed == ()
+
+
+def test_the_service_of_the_repository_keeps_what_was_written_for_it(project):
+    carry_out(project.planned(services=(Service.GITHUB,), tests=("make github",)))
+    carry_out(project.planned(services=(Service.GITLAB,), tests=("make gitlab",)))
+    assert project.planned().needed == ()
+    project.git_remote = "https://gitlab.com/sep/demo"
+    assert project.planned().needed == ()
 
 
 def test_two_projects_of_a_repository_have_a_workflow_each(project):

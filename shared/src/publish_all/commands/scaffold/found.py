@@ -137,7 +137,8 @@ def look(options: InitOptions) -> Found:
     for each in known:
         notes.append(f"{each.name} is configured in {each.origin}: use `-r {each.name}` to publish there")
     pipeline = _own_pipeline(repository, subfolder)
-    own = pipeline or ours if options.services == (choices.Service.GITLAB,) else ours or pipeline
+    only_gitlab = (options.services or (service,)) == (choices.Service.GITLAB,)
+    own = pipeline or ours if only_gitlab else ours or pipeline
     texts = (text, current(own.path) or "") if own is not None else (text,)
     return Found(
         root=root,

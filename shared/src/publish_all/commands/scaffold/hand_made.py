@@ -44,6 +44,7 @@ _BUILD = re.compile(
     r"|python3? setup\.py .*\b(sdist|bdist_wheel)\b"
 )
 _UPLOAD = re.compile(r"((poetry|hatch|uv|pdm|flit) publish|twine upload)( |$)")
+# A repository that the workflow adds to the configuration of Poetry: its name and URL.
 _ADD = re.compile(r"poetry config repositories\.([\w-]+)\S* (\S+)")
 # They build a wheel for each platform or interpreter, which one job of ours does not.
 _PLATFORMS = re.compile(r"(?i)maturin-action|\bcibuildwheel\b|\bauditwheel +repair\b|\bdelocate-wheel\b")
