@@ -292,9 +292,7 @@ def run_checks(
                 of_file += _lacking_members(one, config, found, indexes)
             subjects.append(CheckedSubject(name=each.filename, findings=tuple(of_file)))
         together += check_across_files(opened, sources=partial(_source_files, config))
-        if config is not None and any(
-            each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
-        ):
+        if config is not None and config.variants:
             together += _selections(config, opened)
         if compare:
             from publish_all.checks.compare_variants import check_variants
