@@ -129,7 +129,8 @@ def known_repositories(
 
     names = {*map(canonical, wanted)}
     if names and config is not None:
-        names.update(canonical(name) for _, name in _destinations(config))
+        for _, name in _destinations(config):
+            names.add(canonical(name))
     adopted: Repositories = EMPTY
     refused: Mapping[str, ConfigurationError] = EMPTY
     tool_notes: tuple[str, ...] = ()
