@@ -8,9 +8,9 @@ BIN := .venv/bin
 NEWER := 3.14 3.15
 HOSTS := poetry-lowest poetry-newest hatch-lowest hatch-newest
 SET_UP = @$(if $(PYTHON),,exit 1;) $(PYTHON) .ci/environments.py
-# Tests wait for servers and child processes, so three workers keep two cores busy; more would only
+# Tests wait for servers and child processes, so four workers keep two cores busy; more would only
 # start more servers. Idle workers take tests from others; `tests/conftest.py` deals the slow ones out.
-PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
+PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs chaos fuzz test-real test-windows test-newer bench coverage release-rehearsal lock clean

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,11 @@ def test_every_command_prints_what_the_page_shows(
         "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin",
         "COLUMNS": "80",
     }
+    # `hatch new` asks GitHub for the text of a licence that is not in its cache.
+    licences = tmp_path / "cache" / "licenses"
+    licences.mkdir(parents=True)
+    shutil.copy(ROOT / "LICENSE", licences / "MIT.txt")
+    settings["HATCH_CACHE_DIR"] = str(licences.parent)
     (tmp_path / "work").mkdir()
     run(["bash", "-c", "\n".join(script)], cwd=tmp_path / "work", environment=settings, timeout=300)
     home = str(tmp_path / "home")
