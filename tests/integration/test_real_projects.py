@@ -60,6 +60,7 @@ include-base = true
 name = "renamed-for-a-test"
 """
 FOLDER = "packages/core"
+COMPILER_SECONDS = 900  # a project in C++ is built several times
 
 
 MATURIN = """\
@@ -103,7 +104,7 @@ def some_and_all() -> list[ParameterSet]:
         for number, requirement in enumerate(backend):
             for folder in ("", FOLDER):
                 always = number == 0 and not folder and backend is not MESON_PYTHON
-                marks = () if always else (pytest.mark.real,)
+                marks = () if always else (pytest.mark.real, pytest.mark.timeout(COMPILER_SECONDS))
                 found.append(
                     pytest.param(requirement, folder, marks=marks, id=f"{requirement}-{folder or 'root'}")
                 )
