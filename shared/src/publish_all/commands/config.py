@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from publish_all._toml import table
 from publish_all.commands.context import Runtime, project_of_files
@@ -32,6 +32,9 @@ from publish_all.config.reading import Key, KeyPath, Problems, dotted, field_of
 from publish_all.config.variants import VARIANT, WHEEL
 from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
 from publish_all.errors import CredentialError, RepositoryError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 DEFAULT = "default"
 COLUMNS = ("name", "also", "kind", "url", "index", "credential", "origin")
@@ -125,10 +128,10 @@ class Section(NamedTuple):
     keys: tuple[Key, ...]
 
 
-def _section(table: str, model: type[object], keys: tuple[Key, ...]) -> Section:
+def _section(table: str, model: type[DataclassInstance], keys: tuple[Key, ...]) -> Section:
     """A section with the defaults of the model for keys that do not describe theirs."""
     defaults = {}
-    for each in fields(model):  # type: ignore[arg-type]  # the models are dataclasses
+    for each in fields(model):
         if each.default not in (None, MISSING):
             defaults[each.name] = _toml(each.default)
     found = (each._replace(default=each.default or defaults.get(field_of(each.name))) for each in keys)
